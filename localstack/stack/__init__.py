@@ -1,0 +1,1 @@
+"""Parts of stack.py; see the README next to it."""

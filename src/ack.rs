@@ -1,0 +1,133 @@
+//! Acknowledgement as a value.
+//!
+//! An [`Ack`] travels with a piece of work and is redeemed exactly once, by proof of delivery or by its failure.
+//! Dropping it unredeemed reports [`NotDelivered::Abandoned`], so no path can forget it.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::Class;
+
+/// Why work was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDelivered {
+    /// The receiver refused or could not be reached.
+    #[error("{what}")]
+    Failed {
+        /// What the receiver said.
+        what: String,
+        /// Whether trying again can help.
+        class: Class,
+    },
+    /// The work was dropped on the way, as happens when the process stops.
+    #[error("dropped before it was delivered")]
+    Abandoned,
+}
+
+/// What a redeemed ack says.
+pub type Delivery = Result<(), NotDelivered>;
+
+/// The obligation to report what became of one piece of work.
+#[must_use = "an ack that is dropped reports the work as abandoned"]
+pub struct Ack(Option<Box<dyn FnOnce(Delivery) + Send + Sync>>);
+
+impl Ack {
+    /// `report` runs once, on whatever thread redeems the ack; it must not block.
+    pub fn new(report: impl FnOnce(Delivery) + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(report)))
+    }
+
+    /// Redeems the ack.
+    pub fn redeem(mut self, delivery: Delivery) {
+        if let Some(report) = self.0.take() {
+            report(delivery);
+        }
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        if let Some(report) = self.0.take() {
+            report(Err(NotDelivered::Abandoned));
+        }
+    }
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ack")
+    }
+}
+
+/// Counts the acks of one batch, for a thread that waits until all of them are redeemed.
+#[derive(Debug, Clone, Default)]
+pub struct Tally(Arc<(Mutex<Count>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Count {
+    open: usize,
+    failure: Option<NotDelivered>,
+}
+
+impl Tally {
+    /// A further ack of this batch.
+    pub fn ack(&self) -> Ack {
+        self.count().open += 1;
+        let tally = self.clone();
+        Ack::new(move |delivery| tally.settle(delivery))
+    }
+
+    /// Waits until every ack is redeemed, at most for `timeout`. `None` means that some are still open.
+    pub fn wait(&self, timeout: Duration) -> Option<Delivery> {
+        let deadline = Instant::now() + timeout;
+        let mut count = self.count();
+        while count.open > 0 {
+            let left = deadline.checked_duration_since(Instant::now())?;
+            count = self.0.1.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(count.failure.clone().map_or(Ok(()), Err))
+    }
+
+    fn settle(&self, delivery: Delivery) {
+        let mut count = self.count();
+        count.open -= 1;
+        if let Err(failure) = delivery {
+            count.failure.get_or_insert(failure);
+        }
+        if count.open == 0 {
+            self.0.1.notify_all();
+        }
+    }
+
+    /// A panic elsewhere cannot leave the two fields inconsistent, so a poisoned lock is still good.
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_ack_says_so_and_a_redeemed_one_says_nothing_more() {
+        let tally = Tally::default();
+        tally.ack().redeem(Ok(()));
+        assert_eq!(tally.wait(Duration::ZERO), Some(Ok(())));
+        drop(tally.ack());
+        assert_eq!(tally.wait(Duration::ZERO), Some(Err(NotDelivered::Abandoned)));
+    }
+
+    #[test]
+    fn a_tally_waits_for_every_ack() {
+        let tally = Tally::default();
+        let (first, second) = (tally.ack(), tally.ack());
+        first.redeem(Ok(()));
+        assert_eq!(tally.wait(Duration::from_millis(1)), None);
+        let waiter = tally.clone();
+        let thread = std::thread::spawn(move || waiter.wait(Duration::from_secs(30)));
+        second.redeem(Ok(()));
+        assert_eq!(thread.join().unwrap(), Some(Ok(())));
+    }
+}

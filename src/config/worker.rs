@@ -1,0 +1,175 @@
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A part of the pipeline that a process can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads the queues and lands what they hold. Stateless; run as many as needed.
+    Ingest,
+    /// Reads the inventory of the orgs whose partitions this process owns.
+    Collect,
+    /// Folds landing partitions and publishes OCSF. Each partition has one owner at a time.
+    Normalize,
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerConfig {
+    /// What this process does. Give each process fewer roles to scale them apart.
+    pub roles: Vec<Role>,
+    /// Folder of the state store and, without Kafka, of the landing log. Must survive a restart; losing it means that
+    /// the landing log is folded again.
+    pub data_dir: PathBuf,
+    /// Seconds from the stop signal until the process ends. What is not finished by then is given back to the queue.
+    pub stop_timeout_seconds: u64,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            roles: vec![Role::Ingest, Role::Collect, Role::Normalize],
+            data_dir: PathBuf::from("data"),
+            stop_timeout_seconds: 10,
+        }
+    }
+}
+
+/// `[[org]]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OrgConfig {
+    /// Name of the org here: the landing key and `metadata.tenant_uid`. Letters, digits, `.`, `_` and `-`. Never
+    /// change it: to the pipeline another name is another org.
+    pub id: String,
+    /// The EventBridge `source` of this org's log stream, such as `aws.partner/okta.com/acme/logs`. Everything at or
+    /// below it is this org; an event of any other source is quarantined.
+    pub event_source: Option<String>,
+}
+
+/// Where a log lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LandingKind {
+    /// A Kafka topic.
+    Kafka,
+    /// One file in the data directory.
+    Local,
+}
+
+/// `[landing]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LandingConfig {
+    /// `kafka` or `local`. Default: `kafka` if there is a `[kafka]` table.
+    pub kind: Option<LandingKind>,
+    /// Topic of the landing log. Everything of one org is in one of its partitions.
+    pub topic: String,
+    /// Consumer group of the role `normalize`.
+    pub group: String,
+    /// Hours that the local log keeps records after they were consumed. A topic has a retention of its own, given when
+    /// it is created and yours to change: keep it at least as long as `merge.dedupe_window_days`, because a new owner
+    /// without state folds the log again.
+    pub retention_hours: u64,
+}
+
+impl Default for LandingConfig {
+    fn default() -> Self {
+        Self { kind: None, topic: "okta.landing".into(), group: "okta-ocsf".into(), retention_hours: 24 * 7 }
+    }
+}
+
+/// `[merge]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MergeConfig {
+    /// Days for which an event is remembered, so that it is published once however often it comes. Default: Okta's
+    /// own retention, beyond which nothing can be delivered again.
+    pub dedupe_window_days: u32,
+    /// The most records that are folded, published and committed as one batch. More gives throughput after an outage,
+    /// fewer a shorter repeat after a crash; a batch never waits to be full.
+    pub batch_records: usize,
+    /// The most bytes of landing records in one batch.
+    pub batch_bytes: usize,
+}
+
+impl Default for MergeConfig {
+    fn default() -> Self {
+        // 2,000 records make the fsync of a commit (a few ms) a small part of a batch at 100,000 records a second.
+        Self { dedupe_window_days: 90, batch_records: 2_000, batch_bytes: 16 << 20 }
+    }
+}
+
+/// `[publish]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PublishConfig {
+    /// Topics are `<topic_prefix>.<class name>`, such as `okta.ocsf.authentication`.
+    pub topic_prefix: String,
+    /// Folder of the NDJSON files, one for each topic, when there is no Kafka. `-` writes to standard output instead,
+    /// where a crash can repeat records. Default: `output` in the data directory.
+    pub directory: Option<PathBuf>,
+    /// Keep the source text of each event in `raw_data`.
+    pub raw_data: bool,
+    /// Keep what no OCSF attribute took in `unmapped`.
+    pub unmapped: bool,
+}
+
+impl Default for PublishConfig {
+    fn default() -> Self {
+        Self { topic_prefix: "okta.ocsf".into(), directory: None, raw_data: true, unmapped: true }
+    }
+}
+
+/// `[quarantine]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuarantineConfig {
+    /// Topic of what can never succeed: the bytes as received, with reason, attempts and source in headers. It holds
+    /// personal data like the landing topic; protect it alike.
+    pub topic: String,
+    /// The worker stops (exit status 65) when this percentage of the last `window` inputs was bad: then the queue is
+    /// probably the wrong one, and moving everything to quarantine would not help anyone.
+    pub stop_percent: u8,
+    /// How many of the latest inputs `stop_percent` looks at. It never stops before that many were seen.
+    pub window: usize,
+}
+
+impl Default for QuarantineConfig {
+    fn default() -> Self {
+        Self { topic: "okta.quarantine".into(), stop_percent: 95, window: 500 }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Human on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// Address of `/livez`, `/readyz` and `/metrics`. Port 0 takes a free one; an empty text opens none.
+    pub listen: String,
+    /// `auto`, `human` or `json`.
+    pub log_format: LogFormat,
+    /// What to log: `error`, `warn`, `info`, `debug`, or a tracing filter such as `info,librdkafka=debug`.
+    pub log_level: String,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:9464".into(), log_format: LogFormat::Auto, log_level: "info".into() }
+    }
+}

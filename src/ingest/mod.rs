@@ -1,0 +1,6 @@
+//! What brings events in. Looks at an event only as far as org, uuid and time; `sqs/design.md` tells the queue's story.
+
+mod envelope;
+pub mod sqs;
+
+pub use envelope::{Arrived, Poison, QueueOrgs, decode};

@@ -1,0 +1,112 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::ClientConfig;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+
+use super::security;
+use super::token::TokenSource;
+use crate::config::KafkaConfig;
+use crate::error::Fatal;
+use crate::telemetry::metrics;
+
+/// How often librdkafka reports its statistics, ms; Prometheus rarely scrapes more often than every 15 s.
+const STATISTICS_INTERVAL_MS: &str = "5000";
+
+/// One Kafka cluster as the configuration describes it; makes clients.
+#[derive(Clone)]
+pub struct Cluster {
+    config: ClientConfig,
+    tokens: Option<TokenSource>,
+    brokers: String,
+}
+
+impl Cluster {
+    /// Prepares the connection; fetches the first token where the mechanism needs one.
+    ///
+    /// # Errors
+    /// When the security settings cannot work or the token cannot be had.
+    pub async fn new(config: &KafkaConfig, aws: &aws_config::SdkConfig) -> Result<Self, Fatal> {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", &config.brokers)
+            .set("client.id", config.client_id.as_deref().unwrap_or("okta-ocsf"))
+            .set("statistics.interval.ms", STATISTICS_INTERVAL_MS)
+            // Quick enough to notice a broker that is back, slow enough not to hammer one that is down.
+            .set("reconnect.backoff.max.ms", "2000")
+            .set("socket.keepalive.enable", "true");
+        security::apply(&config.security, &mut client);
+        let tokens = TokenSource::start(&config.security, aws).await?;
+        Ok(Self { config: client, tokens, brokers: config.brokers.clone() })
+    }
+
+    /// The bootstrap servers, for messages.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Settings to build a client from.
+    pub fn config(&self) -> ClientConfig {
+        self.config.clone()
+    }
+
+    /// Callbacks of a client; `name` tells its statistics apart.
+    pub fn context(&self, name: &'static str) -> Context {
+        Context { name, tokens: self.tokens.clone(), trouble: Arc::default() }
+    }
+}
+
+/// What librdkafka calls back for any client.
+#[derive(Clone)]
+pub struct Context {
+    name: &'static str,
+    tokens: Option<TokenSource>,
+    trouble: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
+}
+
+impl Context {
+    /// The newest connection trouble that was reported, if any.
+    pub fn trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl rdkafka::consumer::ConsumerContext for Context {}
+
+impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            // Even librdkafka's emergencies are retried by it; what ends us is reported through errors.
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::warn!(target: "librdkafka", client = self.name, facility, "{message}");
+            }
+            RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+                tracing::info!(target: "librdkafka", client = self.name, facility, "{message}");
+            }
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(target: "librdkafka", client = self.name, facility, "{message}");
+            }
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        metrics::kafka_statistics(self.name, &statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((code, reason.to_owned()));
+        tracing::debug!(target: "librdkafka", client = self.name, %error, reason, "kafka trouble");
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        match &self.tokens {
+            Some(tokens) => Ok(tokens.current()),
+            None => Err("no token source is configured".into()),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The connection to the Kafka cluster: security, the one producer, topics, and what librdkafka says about itself.
+//!
+//! Knows nothing of what the messages mean; `landing` and `publish` do.
+
+mod client;
+mod producer;
+mod security;
+mod token;
+mod topics;
+
+pub use client::{Cluster, Context};
+pub use producer::{Outgoing, Producer, SendRefused};
+pub use topics::{TopicSpec, ensure_topics};
+
+/// The largest message that we send and that our topics take, bytes: a 1 MiB event makes an OCSF record that holds it
+/// twice, in `raw_data` and `unmapped`, escaped.
+pub const MAX_MESSAGE_BYTES: usize = 8 << 20;

@@ -1,0 +1,209 @@
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::metadata::Metadata;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Context;
+use super::{Cluster, MAX_MESSAGE_BYTES};
+use crate::config::TopicsConfig;
+use crate::error::{ExitStatus, Fatal};
+use crate::telemetry::Component;
+
+/// How long one question to the cluster may take.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause between two tries while the cluster does not answer.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// A topic that must exist.
+#[derive(Debug, Clone)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: String,
+    /// Its partitions if it is created, and how many it must have at least otherwise; `None` leaves it to the config.
+    pub min_partitions: Option<i32>,
+    /// Milliseconds that records are kept if the topic is created; `None` is the broker's default.
+    pub retention_ms: Option<i64>,
+}
+
+/// Makes sure that the topics exist, waiting for a cluster that is down. Returns the partitions of each, in order;
+/// `None` when `stop` was asked for first.
+///
+/// # Errors
+/// When a topic is missing and may not be created, has too few partitions, or we are not allowed to see it.
+pub async fn ensure_topics(
+    cluster: &Cluster,
+    config: &TopicsConfig,
+    topics: &[TopicSpec],
+    health: &Component,
+    stop: &CancellationToken,
+) -> Result<Option<Vec<i32>>, Fatal> {
+    let context = cluster.context("admin");
+    let admin: AdminClient<Context> = cluster.config().create_with_context(context.clone()).map_err(|error| {
+        Fatal::new(ExitStatus::Config, "the Kafka client cannot start")
+            .hint("check [kafka] and [kafka.security]")
+            .because(error)
+    })?;
+    let admin = std::sync::Arc::new(admin);
+    let mut warned = false;
+    loop {
+        match describe(&admin, topics).await {
+            Ok(found) => {
+                let missing = missing(cluster, config, topics, &found)?;
+                if missing.is_empty() {
+                    return Ok(Some(found.into_iter().flatten().collect()));
+                }
+                create(&admin, config, &missing).await?;
+            }
+            Err(error) => {
+                refuse_if_hopeless(cluster, &context, &error)?;
+                let trouble = context.trouble().map_or_else(|| error.what.clone(), |(_, reason)| reason);
+                health.waiting(format!("Kafka at {} does not answer: {trouble}", cluster.brokers()));
+                if !warned {
+                    warned = true;
+                    tracing::warn!(
+                        brokers = cluster.brokers(),
+                        reason = trouble,
+                        "Kafka does not answer, trying again"
+                    );
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(if warned { RETRY_PAUSE } else { RETRY_PAUSE / 10 }) => {}
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Unanswered {
+    what: String,
+    code: Code,
+}
+
+/// The partitions of each topic, `None` for one that does not exist.
+async fn describe(
+    admin: &std::sync::Arc<AdminClient<Context>>,
+    topics: &[TopicSpec],
+) -> Result<Vec<Option<i32>>, Unanswered> {
+    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let admin = std::sync::Arc::clone(admin);
+    let asked = tokio::task::spawn_blocking(move || {
+        names.iter().map(|name| partitions(&admin.inner().fetch_metadata(Some(name), ADMIN_TIMEOUT), name)).collect()
+    });
+    asked.await.unwrap_or_else(|error| Err(Unanswered { what: error.to_string(), code: Code::Unknown }))
+}
+
+fn partitions(answer: &Result<Metadata, rdkafka::error::KafkaError>, name: &str) -> Result<Option<i32>, Unanswered> {
+    let metadata = answer.as_ref().map_err(|error| Unanswered {
+        what: error.to_string(),
+        code: error.rdkafka_error_code().unwrap_or(Code::Unknown),
+    })?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+    match topic.map(|topic| (topic.error().map(Code::from), topic.partitions().len())) {
+        None | Some((Some(Code::UnknownTopicOrPartition | Code::UnknownTopic), _)) | Some((None, 0)) => Ok(None),
+        Some((Some(code), _)) => Err(Unanswered { what: format!("topic {name}: {code}"), code }),
+        Some((None, count)) => Ok(Some(i32::try_from(count).unwrap_or(i32::MAX))),
+    }
+}
+
+/// Trouble that waiting cannot end.
+fn refuse_if_hopeless(cluster: &Cluster, context: &Context, error: &Unanswered) -> Result<(), Fatal> {
+    let denied = matches!(error.code, Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed);
+    let trouble = context.trouble();
+    let unauthenticated = trouble.as_ref().filter(|(code, _)| *code == Code::Authentication);
+    if let Some((_, reason)) = unauthenticated {
+        return Err(Fatal::new(
+            ExitStatus::NoPermission,
+            format!("Kafka at {} refuses our credentials: {reason}", cluster.brokers()),
+        )
+        .hint("check kafka.security: mechanism, username and password, or the token"));
+    }
+    if denied {
+        return Err(Fatal::new(ExitStatus::NoPermission, format!("Kafka denies access: {}", error.what))
+            .hint("grant this user Describe, Read and Write on the topic, and Read on the consumer group"));
+    }
+    Ok(())
+}
+
+fn missing<'t>(
+    cluster: &Cluster,
+    config: &TopicsConfig,
+    topics: &'t [TopicSpec],
+    found: &[Option<i32>],
+) -> Result<Vec<&'t TopicSpec>, Fatal> {
+    let mut missing = Vec::new();
+    for (topic, partitions) in topics.iter().zip(found) {
+        let wanted = topic.min_partitions.unwrap_or(config.partitions);
+        match partitions {
+            None if config.create => missing.push(topic),
+            None => {
+                let command = format!(
+                    "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {wanted} \
+                     --replication-factor {} --config min.insync.replicas={} --config max.message.bytes={MAX_MESSAGE_BYTES}",
+                    cluster.brokers(),
+                    topic.name,
+                    config.replication_factor,
+                    config.min_insync_replicas,
+                );
+                let what = format!("the topic {} does not exist, and kafka.topics.create is off", topic.name);
+                return Err(Fatal::new(ExitStatus::Unavailable, what).hint(format!("create it:\n  {command}")));
+            }
+            Some(partitions) if topic.min_partitions.is_some_and(|least| *partitions < least) => {
+                let what = format!("the topic {} has {partitions} partitions, but needs {wanted}", topic.name);
+                return Err(Fatal::new(ExitStatus::Unavailable, what).hint(format!(
+                    "output topics need as many partitions as the landing topic:\n  \
+                     kafka-topics.sh --bootstrap-server {} --alter --topic {} --partitions {wanted}",
+                    cluster.brokers(),
+                    topic.name
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(missing)
+}
+
+async fn create(admin: &AdminClient<Context>, config: &TopicsConfig, topics: &[&TopicSpec]) -> Result<(), Fatal> {
+    let min_insync = config.min_insync_replicas.to_string();
+    let max_bytes = MAX_MESSAGE_BYTES.to_string();
+    let retention: Vec<_> = topics.iter().map(|topic| topic.retention_ms.map(|ms| ms.to_string())).collect();
+    let wanted = topics.iter().zip(&retention).map(|(topic, retention)| {
+        let new = NewTopic::new(
+            &topic.name,
+            topic.min_partitions.unwrap_or(config.partitions),
+            TopicReplication::Fixed(config.replication_factor),
+        )
+        .set("min.insync.replicas", &min_insync)
+        .set("max.message.bytes", &max_bytes);
+        match retention {
+            Some(ms) => new.set("retention.ms", ms),
+            None => new,
+        }
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+    let results = match admin.create_topics(&wanted, &options).await {
+        Ok(results) => results,
+        Err(error) => {
+            // The cluster went away between two questions; asking again tells.
+            tracing::warn!(%error, "topics cannot be created, trying again");
+            return Ok(());
+        }
+    };
+    for result in results {
+        match result {
+            Ok(name) => tracing::info!(topic = name, "topic created"),
+            // Another worker was quicker.
+            Err((_, Code::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                return Err(Fatal::new(ExitStatus::Unavailable, format!("the topic {name} cannot be created: {code}"))
+                    .hint("create it by hand, or check kafka.topics.replication_factor and this user's rights"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,302 @@
+//! The landing log as a Kafka topic.
+//!
+//! Writing uses the one producer of the process. Reading is a consumer group whose offsets are only told to Kafka for
+//! those who watch: the owner of a partition starts where its own store ends, as state and offset are one commit.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, Refused};
+use crate::ack::Ack;
+use crate::error::{Class, ExitStatus, Fatal};
+use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, Outgoing, Producer, SendRefused};
+
+/// How long one poll of the group may wait: also how late a stop is noticed.
+const POLL: Duration = Duration::from_millis(100);
+
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes that librdkafka fetches ahead for one partition.
+const FETCH_AHEAD_KBYTES: &str = "32768";
+
+/// Appends to the topic.
+pub struct KafkaLanding {
+    producer: Producer,
+    topic: String,
+}
+
+impl KafkaLanding {
+    /// The topic must exist.
+    pub fn new(producer: Producer, topic: &str) -> Self {
+        Self { producer, topic: topic.to_owned() }
+    }
+}
+
+impl LandingLog for KafkaLanding {
+    fn append(&self, record: LandingRecord, ack: Ack) -> Result<(), Box<Refused>> {
+        let headers = record.headers();
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_bytes()));
+        let message = Outgoing {
+            topic: &self.topic,
+            partition: None,
+            key: record.org.as_str().as_bytes(),
+            headers: &headers,
+            payload: &record.value,
+            timestamp: Some(record.landed_at),
+        };
+        match self.producer.send(message, ack) {
+            Ok(()) => Ok(()),
+            Err(SendRefused(ack)) => Err(Box::new(Refused(record, ack))),
+        }
+    }
+
+    fn max_value_bytes(&self) -> usize {
+        // Room for key, headers and framing.
+        MAX_MESSAGE_BYTES - (64 << 10)
+    }
+}
+
+/// Who works on the partitions that the group gives us. Called on the group's thread.
+pub trait Owners: Send + Sync {
+    /// A partition becomes ours: opens its state and says at which offset to start. `None` refuses it.
+    fn prepare(&self, partition: i32) -> Option<u64>;
+
+    /// Starts work. Outputs of records before `published_before` were all published by earlier owners.
+    fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64);
+
+    /// The partitions are no longer ours: finishes or drops their work, and returns when nothing more will be done.
+    fn stop(&self, partitions: &[i32]);
+}
+
+/// Takes part in the consumer group until `stopped`. Blocking; runs on a thread of its own.
+///
+/// # Errors
+/// When the consumer cannot start.
+pub fn run_group(
+    cluster: &Cluster,
+    topic: &str,
+    group: &str,
+    owners: &Arc<dyn Owners>,
+    stopped: &dyn Fn() -> bool,
+) -> Result<(), Fatal> {
+    let context = GroupContext {
+        base: cluster.context("consumer"),
+        topic: topic.to_owned(),
+        owners: Arc::clone(owners),
+        assigned: Mutex::default(),
+    };
+    let failed = |error: KafkaError| {
+        Fatal::new(ExitStatus::Config, format!("the consumer group {group} cannot be joined")).because(error)
+    };
+    let consumer: BaseConsumer<GroupContext> = cluster
+        .config()
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES)
+        .set("fetch.message.max.bytes", MAX_MESSAGE_BYTES.to_string())
+        // What we wait for is a few ms old; there is no reason to let the broker hold a fetch for long.
+        .set("fetch.wait.max.ms", "100")
+        .create_with_context(context)
+        .map_err(failed)?;
+    let consumer = Arc::new(consumer);
+    consumer.subscribe(&[topic]).map_err(failed)?;
+    while !stopped() {
+        match consumer.poll(POLL) {
+            // Partitions are paused until they have a queue of their own, so nothing arrives here.
+            None => {}
+            Some(Ok(message)) => {
+                tracing::warn!(partition = message.partition(), "a record came before its partition was started");
+            }
+            Some(Err(error)) => tracing::debug!(%error, "the consumer reports trouble"),
+        }
+        start_assigned(&consumer, topic, owners);
+    }
+    let ours: Vec<i32> = partitions_of(&consumer.assignment().unwrap_or_default());
+    owners.stop(&ours);
+    consumer.unsubscribe();
+    Ok(())
+}
+
+/// Gives each new partition its own queue and starts the work on it.
+fn start_assigned(consumer: &Arc<BaseConsumer<GroupContext>>, topic: &str, owners: &Arc<dyn Owners>) {
+    let assigned = std::mem::take(&mut *lock(&consumer.context().assigned));
+    for (partition, start) in assigned {
+        let Some(queue) = consumer.split_partition_queue(topic, partition) else {
+            tracing::error!(partition, "the partition has no queue");
+            continue;
+        };
+        let published_before = committed(consumer, topic, partition);
+        warn_of_expired(consumer, topic, partition, start.max(published_before));
+        let reader = KafkaPartition { consumer: Arc::clone(consumer), queue, topic: topic.to_owned(), partition };
+        owners.start(partition, Box::new(reader), published_before);
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        if let Err(error) = consumer.resume(&list) {
+            tracing::error!(partition, %error, "the partition cannot be resumed");
+        }
+    }
+}
+
+fn committed(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32) -> u64 {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    let answer = consumer.committed_offsets(list, QUESTION_TIMEOUT).ok();
+    match answer.and_then(|list| list.find_partition(topic, partition).map(|entry| entry.offset())) {
+        Some(Offset::Offset(offset)) => u64::try_from(offset).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Records that expired before anyone folded them are lost, and someone must know.
+fn warn_of_expired(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32, needed: u64) {
+    if let Ok((low, _)) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT) {
+        let low = u64::try_from(low).unwrap_or(0);
+        if low > needed {
+            tracing::error!(
+                partition,
+                needed,
+                low,
+                "landing records expired before they were folded; raise the topic's retention"
+            );
+        }
+    }
+}
+
+struct GroupContext {
+    base: Context,
+    topic: String,
+    owners: Arc<dyn Owners>,
+    /// Newly assigned partitions with their start, until the group's thread gives them a queue.
+    assigned: Mutex<Vec<(i32, u64)>>,
+}
+
+impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.base.log(level, facility, message);
+    }
+    fn stats(&self, statistics: Statistics) {
+        self.base.stats(statistics);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.base.error(error, reason);
+    }
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.base.generate_oauth_token(config)
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = partitions_of(list);
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.take(consumer, &partitions, list, cooperative)
+        } else {
+            lock(&self.assigned).retain(|(partition, _)| !partitions.contains(partition));
+            self.owners.stop(&partitions);
+            if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, ?partitions, "the group's partitions cannot be changed");
+        }
+    }
+}
+
+impl GroupContext {
+    fn take(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &[i32],
+        list: &mut TopicPartitionList,
+        cooperative: bool,
+    ) -> KafkaResult<()> {
+        for partition in partitions {
+            if let Some(start) = self.owners.prepare(*partition) {
+                list.set_partition_offset(&self.topic, *partition, offset(start))?;
+                lock(&self.assigned).push((*partition, start));
+            }
+        }
+        if cooperative {
+            consumer.incremental_assign(list)?
+        } else {
+            consumer.assign(list)?
+        }
+        // Nothing may arrive before the partition has its own queue.
+        if partitions.is_empty() { Ok(()) } else { consumer.pause(list) }
+    }
+}
+
+/// One partition's own queue.
+struct KafkaPartition {
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    queue: PartitionQueue<GroupContext>,
+    topic: String,
+    partition: i32,
+}
+
+impl LandingPartition for KafkaPartition {
+    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError> {
+        match self.queue.poll(timeout) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(read(&message))),
+            Some(Err(error)) => Err(failure(format!("landing partition {} cannot be read", self.partition), error)),
+        }
+    }
+
+    fn commit(&mut self, next_offset: u64) -> Result<(), LandingError> {
+        let failed = |error| failure(format!("the offset of partition {} cannot be committed", self.partition), error);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, self.partition, offset(next_offset)).map_err(failed)?;
+        self.consumer.commit(&list, CommitMode::Async).map_err(failed)
+    }
+
+    fn seek(&mut self, next_offset: u64) -> Result<(), LandingError> {
+        self.consumer
+            .seek(&self.topic, self.partition, offset(next_offset), QUESTION_TIMEOUT)
+            .map_err(|error| failure(format!("landing partition {} cannot be sought", self.partition), error))
+    }
+}
+
+fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
+    let header = |name: &str| {
+        let headers = message.headers()?;
+        let found = headers.iter().find(|header| header.key == name)?;
+        std::str::from_utf8(found.value?).ok()
+    };
+    let value = message.payload().unwrap_or_default().to_vec();
+    LandedRecord {
+        offset: u64::try_from(message.offset()).unwrap_or_default(),
+        content: LandingRecord::from_parts(header, value),
+    }
+}
+
+fn offset(offset: u64) -> Offset {
+    Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
+}
+
+fn failure(what: String, error: KafkaError) -> LandingError {
+    LandingError { what, class: Class::Retry, source: Some(Box::new(error)) }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

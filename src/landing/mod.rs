@@ -1,0 +1,66 @@
+//! The landing log: one totally ordered log per org of everything the outside world said about it.
+//!
+//! [`LandingLog`] appends, [`LandingPartition`] reads; `kafka` and `local` are the two homes of the log. Nothing here
+//! knows what a record means. See `schemas/landing-record.md` for the record as others read it.
+
+pub mod kafka;
+pub mod local;
+mod record;
+
+pub use record::{Kind, LandedRecord, LandingRecord, MalformedRecord, Origin, RECORD_VERSION};
+
+use std::time::Duration;
+
+use crate::ack::Ack;
+use crate::error::Class;
+
+/// Why the log could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct LandingError {
+    /// What failed, and where.
+    pub what: String,
+    /// Whether trying again can help.
+    pub class: Class,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A record that the log cannot take now, handed back with its ack. It is not at fault; offer it again later.
+#[derive(Debug)]
+pub struct Refused(pub LandingRecord, pub Ack);
+
+/// Appends to the log.
+pub trait LandingLog: Send + Sync {
+    /// Takes the record and redeems the ack once the record is durable: on all in-sync replicas, or on disk. Never
+    /// blocks. Records of one org are stored in the order in which they were taken.
+    ///
+    /// # Errors
+    /// [`Refused`] when the log's buffer is full.
+    fn append(&self, record: LandingRecord, ack: Ack) -> Result<(), Box<Refused>>;
+
+    /// The largest record value that the log accepts, bytes.
+    fn max_value_bytes(&self) -> usize;
+}
+
+/// Reads one partition of the log in order. One reader owns a partition at a time.
+pub trait LandingPartition: Send {
+    /// The next record, waiting at most `timeout`; `None` if none came.
+    ///
+    /// # Errors
+    /// A [`LandingError`] of class `Retry` may be followed by records again.
+    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError>;
+
+    /// Says that everything before `next_offset` is done, for those who watch lag or own the partition next.
+    ///
+    /// # Errors
+    /// Harmless to the reader itself: its own store remembers where it was.
+    fn commit(&mut self, next_offset: u64) -> Result<(), LandingError>;
+
+    /// Goes to another place, to read on from there.
+    ///
+    /// # Errors
+    /// When the log does not answer; worth another try.
+    fn seek(&mut self, next_offset: u64) -> Result<(), LandingError>;
+}

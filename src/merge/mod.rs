@@ -1,0 +1,11 @@
+//! The fold: one partition of the landing log in, the truth about its orgs out. See `design.md` beside this file.
+//!
+//! [`Fold`] is synchronous and deterministic: no I/O, no clock, no randomness. Its time is the landing time of the
+//! records, its memory is a [`StateStore`], and what it wants to remember it hands over as [`Changes`], so that
+//! outputs, state and offset are committed in an order that someone else decides.
+
+mod fold;
+mod store;
+
+pub use fold::{Fold, Verdict};
+pub use store::{Bucket, Changes, MemoryStore, RedbStore, Seen, StateStore, StoreError};

@@ -1,0 +1,50 @@
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Bucket, Changes, DAY_MS, Seen, StateStore, StoreError};
+
+/// A store that forgets when the process ends: for tests, and as the plain reading of what a store must do.
+#[derive(Debug, Default, Clone)]
+pub struct MemoryStore {
+    next_offset: u64,
+    clock: i64,
+    sink_position: Vec<u8>,
+    seen: HashSet<Seen>,
+    buckets: BTreeMap<Bucket, i64>,
+}
+
+impl StateStore for MemoryStore {
+    fn next_offset(&self) -> u64 {
+        self.next_offset
+    }
+
+    fn clock(&self) -> i64 {
+        self.clock
+    }
+
+    fn sink_position(&self) -> &[u8] {
+        &self.sink_position
+    }
+
+    fn contains(&self, seen: &Seen) -> Result<bool, StoreError> {
+        Ok(self.seen.contains(seen))
+    }
+
+    fn buckets(&self) -> &BTreeMap<Bucket, i64> {
+        &self.buckets
+    }
+
+    fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.next_offset = changes.next_offset;
+        self.clock = changes.clock;
+        self.sink_position.clone_from(&changes.sink_position);
+        for bucket in &changes.dropped {
+            self.buckets.remove(bucket);
+            self.seen.retain(|seen| seen.bucket != *bucket);
+        }
+        for (bucket, uuids) in &changes.seen {
+            self.buckets.insert(bucket.clone(), changes.clock.div_euclid(DAY_MS));
+            self.seen.extend(uuids.iter().map(|uuid| Seen { bucket: bucket.clone(), uuid: *uuid }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! What the fold remembers, behind a small trait.
+
+mod memory;
+mod redb;
+
+pub use self::memory::MemoryStore;
+pub use self::redb::RedbStore;
+
+use std::collections::BTreeMap;
+
+use crate::okta::OrgId;
+
+/// A day of one org: the unit in which remembered uuids are dropped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket {
+    /// The org.
+    pub org: OrgId,
+    /// The day of the events' `published`, counted from the Unix epoch.
+    pub day: i64,
+}
+
+/// One remembered event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Seen {
+    /// Where it is remembered.
+    pub bucket: Bucket,
+    /// Okta's uuid.
+    pub uuid: [u8; 16],
+}
+
+/// What one batch of records changed. Committed as a whole or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The first record that is not part of this batch or an earlier one.
+    pub next_offset: u64,
+    /// Newly seen events by bucket.
+    pub seen: BTreeMap<Bucket, Vec<[u8; 16]>>,
+    /// Buckets to drop.
+    pub dropped: Vec<Bucket>,
+    /// The fold's clock: the newest landing time, ms since the Unix epoch.
+    pub clock: i64,
+    /// Where the output ends, in the words of the sink that wrote it; empty if the sink has no need of it.
+    pub sink_position: Vec<u8>,
+}
+
+/// Durable memory of one landing partition. One owner at a time.
+pub trait StateStore: Send {
+    /// Where to go on: everything before was committed.
+    fn next_offset(&self) -> u64;
+
+    /// The fold's clock as last committed.
+    fn clock(&self) -> i64;
+
+    /// The sink position as last committed.
+    fn sink_position(&self) -> &[u8];
+
+    /// Whether the event was committed before.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    fn contains(&self, seen: &Seen) -> Result<bool, StoreError>;
+
+    /// Every bucket, with the day (since the Unix epoch, by the fold's clock) on which something was last added.
+    fn buckets(&self) -> &BTreeMap<Bucket, i64>;
+
+    /// Makes the changes durable, all or none.
+    ///
+    /// # Errors
+    /// When the disk refuses; the store must then be opened anew.
+    fn commit(&mut self, changes: &Changes) -> Result<(), StoreError>;
+}
+
+/// The disk under the state store refused.
+#[derive(Debug, thiserror::Error)]
+#[error("the state store cannot {operation}")]
+pub struct StoreError {
+    /// What was attempted.
+    pub operation: &'static str,
+    /// The cause.
+    #[source]
+    pub source: ::redb::Error,
+}
+
+/// Milliseconds in a day.
+pub(super) const DAY_MS: i64 = 86_400_000;

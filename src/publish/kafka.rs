@@ -1,0 +1,65 @@
+use std::collections::BTreeSet;
+
+use super::recovery::scan_tail;
+use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
+use crate::ack::Ack;
+use crate::kafka::{Cluster, Outgoing, Producer, SendRefused};
+
+/// Publishes to Kafka: a topic a class, output partition = landing partition, so that what is in a partition of the
+/// output is decided by one owner and can be read back by the next one.
+pub struct KafkaSink {
+    cluster: Cluster,
+    producer: Producer,
+    topics: Topics,
+}
+
+impl KafkaSink {
+    /// The topics must exist.
+    pub fn new(cluster: Cluster, producer: Producer, topics: Topics) -> Self {
+        Self { cluster, producer, topics }
+    }
+}
+
+impl Sink for KafkaSink {
+    fn publish(&self, record: &OutputRecord, ack: Ack) -> Result<(), Busy> {
+        let landing = record.source.to_string();
+        let message = Outgoing {
+            topic: self.topics.of(record.class),
+            partition: Some(record.source.partition),
+            key: record.org.as_str().as_bytes(),
+            headers: &[("landing", landing.as_bytes())],
+            payload: &record.json,
+            timestamp: None,
+        };
+        self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
+    }
+
+    fn quarantine(&self, rejected: &Rejected, from: Option<SourceId>, ack: Ack) -> Result<(), Busy> {
+        let mut headers = rejected.headers();
+        headers.extend(from.map(|source| ("landing", source.to_string())));
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let message = Outgoing {
+            topic: self.topics.quarantine(),
+            // From the fold: where recovery looks for it. From ingest: wherever the key leads.
+            partition: from.map(|source| source.partition),
+            key: rejected.org.as_ref().map_or(b"", |org| org.as_str().as_bytes()),
+            headers: &headers,
+            payload: &rejected.bytes,
+            timestamp: None,
+        };
+        self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
+    }
+
+    /// Nothing to do: every record's delivery report is its proof, and the topics themselves say where they end.
+    fn seal(&self, _: i32) -> Result<Vec<u8>, PublishError> {
+        Ok(Vec::new())
+    }
+
+    fn recover(&self, partition: i32, next_offset: u64, _: &[u8]) -> Result<BTreeSet<SourceId>, PublishError> {
+        let mut found = BTreeSet::new();
+        for topic in self.topics.all() {
+            scan_tail(&self.cluster, topic, partition, next_offset, &mut found)?;
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,209 @@
+//! Every metric, typed in one place. Elsewhere the raw macros are forbidden by lint, so that a name exists once, is
+//! described once, and always has the same labels.
+
+#![allow(clippy::disallowed_macros)] // the one place where they are allowed
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// A level.
+    Gauge,
+    /// A distribution, in seconds.
+    Histogram,
+}
+
+/// One metric: name, kind, labels and meaning.
+pub struct Description(pub &'static str, pub Kind, pub &'static [&'static str], pub &'static str);
+
+const BUILD: &str = "okta_ocsf_build_info";
+const SQS_RECEIVED: &str = "okta_ocsf_sqs_received_total";
+const SQS_DELETED: &str = "okta_ocsf_sqs_deleted_total";
+const SQS_DELETE_FAILED: &str = "okta_ocsf_sqs_delete_failed_total";
+const SQS_EXTENDED: &str = "okta_ocsf_sqs_extended_total";
+const SQS_RELEASED: &str = "okta_ocsf_sqs_released_total";
+const SQS_ERRORS: &str = "okta_ocsf_sqs_errors_total";
+const SQS_IN_FLIGHT: &str = "okta_ocsf_sqs_in_flight";
+const SQS_IN_FLIGHT_BYTES: &str = "okta_ocsf_sqs_in_flight_bytes";
+const LANDED: &str = "okta_ocsf_landed_total";
+const LANDING_SECONDS: &str = "okta_ocsf_landing_seconds";
+const QUARANTINED: &str = "okta_ocsf_quarantined_total";
+const FOLDED: &str = "okta_ocsf_folded_total";
+const PUBLISHED: &str = "okta_ocsf_published_total";
+const SUPPRESSED: &str = "okta_ocsf_suppressed_total";
+const COMMIT_SECONDS: &str = "okta_ocsf_commit_seconds";
+const EVENT_AGE_SECONDS: &str = "okta_ocsf_event_age_seconds";
+const PARTITIONS: &str = "okta_ocsf_partitions_owned";
+const PARTITION_OFFSET: &str = "okta_ocsf_partition_next_offset";
+const PARTITION_RESTARTS: &str = "okta_ocsf_partition_restarts_total";
+const KAFKA_QUEUE: &str = "okta_ocsf_kafka_queue_messages";
+const KAFKA_QUEUE_BYTES: &str = "okta_ocsf_kafka_queue_bytes";
+const KAFKA_RTT: &str = "okta_ocsf_kafka_broker_rtt_p99_seconds";
+const KAFKA_TX: &str = "okta_ocsf_kafka_transmitted_bytes_total";
+const KAFKA_RX: &str = "okta_ocsf_kafka_received_bytes_total";
+const KAFKA_TX_ERRORS: &str = "okta_ocsf_kafka_transmit_errors_total";
+
+/// Every metric that exists; `docs/metrics.md` shows the same list.
+#[rustfmt::skip]
+pub const ALL: &[Description] = &[
+    Description(BUILD, Kind::Gauge, &["version"], "Always 1; the label says which version runs."),
+    Description(SQS_RECEIVED, Kind::Counter, &["queue"], "Messages received, redeliveries included."),
+    Description(SQS_DELETED, Kind::Counter, &["queue"], "Messages deleted after everything in them was landed or quarantined."),
+    Description(SQS_DELETE_FAILED, Kind::Counter, &["queue"], "Deletes that SQS refused for single messages; they are tried again."),
+    Description(SQS_EXTENDED, Kind::Counter, &["queue"], "Visibility extensions of messages still worked on."),
+    Description(SQS_RELEASED, Kind::Counter, &["queue"], "Messages given back unfinished when the worker stopped."),
+    Description(SQS_ERRORS, Kind::Counter, &["queue", "operation"], "Failed calls; each is tried again after a pause."),
+    Description(SQS_IN_FLIGHT, Kind::Gauge, &["queue"], "Messages received and not yet deleted."),
+    Description(SQS_IN_FLIGHT_BYTES, Kind::Gauge, &["queue"], "Bytes of such messages."),
+    Description(LANDED, Kind::Counter, &["org", "origin"], "Records acknowledged by the landing log."),
+    Description(LANDING_SECONDS, Kind::Histogram, &[], "From receiving a message to the acknowledgement of its landing records."),
+    Description(QUARANTINED, Kind::Counter, &["stage", "reason"], "Inputs that can never succeed, written to quarantine."),
+    Description(FOLDED, Kind::Counter, &["verdict"], "Landing records folded: fresh, duplicate or malformed."),
+    Description(PUBLISHED, Kind::Counter, &["class"], "OCSF records acknowledged by the output."),
+    Description(SUPPRESSED, Kind::Counter, &[], "OCSF records found in the output already, after a crash or a new owner."),
+    Description(COMMIT_SECONDS, Kind::Histogram, &[], "Committing the state and offset of one batch."),
+    Description(EVENT_AGE_SECONDS, Kind::Histogram, &[], "From an event's published time to the acknowledgement of its OCSF record."),
+    Description(PARTITIONS, Kind::Gauge, &[], "Landing partitions that this process owns."),
+    Description(PARTITION_OFFSET, Kind::Gauge, &["partition"], "The next landing offset to fold."),
+    Description(PARTITION_RESTARTS, Kind::Counter, &["partition"], "Times that a partition was reopened after an error that may pass."),
+    Description(KAFKA_QUEUE, Kind::Gauge, &["client"], "Messages in librdkafka's queues."),
+    Description(KAFKA_QUEUE_BYTES, Kind::Gauge, &["client"], "Bytes in librdkafka's queues."),
+    Description(KAFKA_RTT, Kind::Gauge, &["client", "broker"], "99th percentile of the request round trip."),
+    Description(KAFKA_TX, Kind::Counter, &["client"], "Bytes sent to brokers."),
+    Description(KAFKA_RX, Kind::Counter, &["client"], "Bytes received from brokers."),
+    Description(KAFKA_TX_ERRORS, Kind::Counter, &["client", "broker"], "Requests that could not be sent."),
+];
+
+/// Renders what was recorded.
+#[derive(Clone)]
+pub struct Recorder(PrometheusHandle);
+
+impl Recorder {
+    /// The Prometheus text exposition.
+    pub fn render(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+/// Starts recording. Once a process.
+///
+/// # Errors
+/// When recording was started before.
+pub fn install() -> Result<Recorder, BuildError> {
+    // From a local commit (under a ms) to an outage (hours): about three buckets a decade.
+    let seconds =
+        [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0];
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)?
+        .install_recorder()?;
+    for Description(name, kind, _, meaning) in ALL {
+        match kind {
+            Kind::Counter => describe_counter!(*name, *meaning),
+            Kind::Gauge => describe_gauge!(*name, *meaning),
+            Kind::Histogram => describe_histogram!(*name, *meaning),
+        }
+    }
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(Recorder(handle))
+}
+
+#[allow(missing_docs)] // each is described in ALL
+mod record {
+    use super::*;
+
+    pub fn sqs_received(queue: &str, messages: usize) {
+        counter!(SQS_RECEIVED, "queue" => queue.to_owned()).increment(messages as u64);
+    }
+    pub fn sqs_deleted(queue: &str, messages: usize) {
+        counter!(SQS_DELETED, "queue" => queue.to_owned()).increment(messages as u64);
+    }
+    pub fn sqs_delete_failed(queue: &str, messages: usize) {
+        counter!(SQS_DELETE_FAILED, "queue" => queue.to_owned()).increment(messages as u64);
+    }
+    pub fn sqs_extended(queue: &str, messages: usize) {
+        counter!(SQS_EXTENDED, "queue" => queue.to_owned()).increment(messages as u64);
+    }
+    pub fn sqs_released(queue: &str, messages: usize) {
+        counter!(SQS_RELEASED, "queue" => queue.to_owned()).increment(messages as u64);
+    }
+    pub fn sqs_error(queue: &str, operation: &'static str) {
+        counter!(SQS_ERRORS, "queue" => queue.to_owned(), "operation" => operation).increment(1);
+    }
+    pub fn sqs_in_flight(queue: &str, messages: usize, bytes: usize) {
+        gauge!(SQS_IN_FLIGHT, "queue" => queue.to_owned()).set(messages as f64);
+        gauge!(SQS_IN_FLIGHT_BYTES, "queue" => queue.to_owned()).set(bytes as f64);
+    }
+    pub fn landed(org: &str, origin: &'static str, elapsed: Duration) {
+        counter!(LANDED, "org" => org.to_owned(), "origin" => origin).increment(1);
+        histogram!(LANDING_SECONDS).record(elapsed);
+    }
+    pub fn quarantined(stage: &'static str, reason: &'static str) {
+        counter!(QUARANTINED, "stage" => stage, "reason" => reason).increment(1);
+    }
+    pub fn folded(verdict: &'static str, records: u64) {
+        counter!(FOLDED, "verdict" => verdict).increment(records);
+    }
+    pub fn published(class: &'static str, records: u64) {
+        counter!(PUBLISHED, "class" => class).increment(records);
+    }
+    pub fn suppressed(records: u64) {
+        counter!(SUPPRESSED).increment(records);
+    }
+    pub fn commit(elapsed: Duration) {
+        histogram!(COMMIT_SECONDS).record(elapsed);
+    }
+    pub fn event_age(age: Duration) {
+        histogram!(EVENT_AGE_SECONDS).record(age);
+    }
+    pub fn partitions_owned(partitions: usize) {
+        gauge!(PARTITIONS).set(partitions as f64);
+    }
+    pub fn partition_offset(partition: i32, next: u64) {
+        gauge!(PARTITION_OFFSET, "partition" => partition.to_string()).set(next as f64);
+    }
+    pub fn partition_restarted(partition: i32) {
+        counter!(PARTITION_RESTARTS, "partition" => partition.to_string()).increment(1);
+    }
+
+    /// librdkafka's own statistics, as it reports them at an interval.
+    pub fn kafka_statistics(client: &'static str, statistics: &rdkafka::Statistics) {
+        gauge!(KAFKA_QUEUE, "client" => client).set(statistics.msg_cnt as f64);
+        gauge!(KAFKA_QUEUE_BYTES, "client" => client).set(statistics.msg_size as f64);
+        counter!(KAFKA_TX, "client" => client).absolute(statistics.tx_bytes.max(0).cast_unsigned());
+        counter!(KAFKA_RX, "client" => client).absolute(statistics.rx_bytes.max(0).cast_unsigned());
+        // Bootstrap addresses have a negative id and only matter until the real brokers are known.
+        for broker in statistics.brokers.values().filter(|broker| broker.nodeid >= 0) {
+            let id = broker.nodeid.to_string();
+            if let Some(rtt) = &broker.rtt {
+                // librdkafka counts microseconds.
+                gauge!(KAFKA_RTT, "client" => client, "broker" => id.clone()).set(rtt.p99 as f64 / 1e6);
+            }
+            counter!(KAFKA_TX_ERRORS, "client" => client, "broker" => id).absolute(broker.txerrs);
+        }
+    }
+}
+pub use record::*;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_metrics_are_the_ones_that_exist() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        let documented = std::fs::read_to_string(path).unwrap();
+        for Description(name, kind, labels, meaning) in ALL {
+            let labels = labels.join(", ");
+            let row = format!("| `{name}` | {} | {labels} | {meaning} |", format!("{kind:?}").to_lowercase());
+            assert!(documented.contains(&row), "docs/metrics.md lacks this row:\n{row}");
+        }
+        assert_eq!(documented.matches("| `okta_ocsf_").count(), ALL.len(), "docs/metrics.md has a row too many");
+    }
+}

@@ -1,0 +1,192 @@
+//! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
+
+mod ingest;
+mod normalize;
+mod partition;
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, LandingKind, Role};
+use crate::error::{ExitStatus, Fatal};
+use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics};
+use crate::landing::LandingLog;
+use crate::landing::kafka::KafkaLanding;
+use crate::landing::local::LocalLanding;
+use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
+use crate::telemetry::{Component, Health, metrics, serve};
+
+use std::sync::Arc;
+
+/// Where the first fatal error of any part is told. Small: one is enough to stop everything.
+type FatalSender = mpsc::Sender<Fatal>;
+
+/// What the roles share.
+#[derive(Clone)]
+struct Shared {
+    config: Arc<Config>,
+    landing: Arc<dyn LandingLog>,
+    sink: Arc<dyn Sink>,
+    limit: Arc<Limit>,
+    health: Health,
+    fatal: FatalSender,
+}
+
+/// Where records land and where they are published, as the configuration says.
+struct Ends {
+    landing: Arc<dyn LandingLog>,
+    sink: Arc<dyn Sink>,
+    log: Log,
+}
+
+/// The log behind [`Ends::landing`], for those who read it.
+enum Log {
+    Kafka(Cluster, Producer),
+    Local(Arc<LocalLanding>),
+}
+
+/// Runs the worker until `stop`, or until a person is needed.
+///
+/// # Errors
+/// The first thing that only a person can mend.
+pub async fn run(config: Config, recorder: metrics::Recorder, stop: CancellationToken) -> Result<(), Fatal> {
+    let health = Health::default();
+    let telemetry_stop = CancellationToken::new();
+    let listening = listen(&config, &health, recorder, &telemetry_stop).await?;
+    let address = listening.as_ref().map(|listening| listening.address.to_string());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), roles = ?config.worker.roles, telemetry = address, "worker starts");
+    let result = run_roles(config, health, stop).await;
+    telemetry_stop.cancel();
+    if let Some(listening) = listening {
+        listening.ended().await;
+    }
+    result
+}
+
+async fn listen(
+    config: &Config,
+    health: &Health,
+    recorder: metrics::Recorder,
+    stop: &CancellationToken,
+) -> Result<Option<crate::telemetry::Listening>, Fatal> {
+    let address = &config.telemetry.listen;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    serve(address, health.clone(), recorder, stop.clone()).await.map(Some).map_err(|error| {
+        Fatal::new(ExitStatus::Config, format!("telemetry cannot listen on {address}"))
+            .hint("set telemetry.listen to a free address, to port 0 for any free port, or to \"\" for none")
+            .because(error)
+    })
+}
+
+async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> Result<(), Fatal> {
+    let aws = crate::aws::settings(&config.aws).await;
+    let Some(ends) = open_ends(&config, &aws, &health, &stop).await? else { return Ok(()) };
+    let (fatal, mut fatals) = mpsc::channel(8);
+    let shared = Shared {
+        limit: Arc::new(Limit::new(config.quarantine.window, config.quarantine.stop_percent)),
+        config: Arc::new(config),
+        landing: ends.landing,
+        sink: ends.sink,
+        health,
+        fatal,
+    };
+    if shared.config.has_role(Role::Collect) {
+        // No collections are part of this version; saying so beats a role that seems to work.
+        tracing::info!("role collect has nothing to do: no collections are configured");
+    }
+    let mut normalize = normalize::start(&shared, &ends.log)?;
+    let mut ingest = ingest::start(&shared, &aws, &stop);
+    let outcome = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        Some(fatal) = fatals.recv() => Err(fatal),
+    };
+    let stop_by = Instant::now() + Duration::from_secs(shared.config.worker.stop_timeout_seconds);
+    stop.cancel();
+    tracing::info!("stopping: receiving ends, work in hand is finished");
+    ingest.finish().await;
+    normalize.finish(stop_by).await;
+    drain(ends.log, stop_by).await;
+    // Something may have become impossible only while stopping, such as a full disk at the last commit.
+    let outcome = outcome.and_then(|()| fatals.try_recv().map_or(Ok(()), Err));
+    tracing::info!(clean = outcome.is_ok(), "worker stopped");
+    outcome
+}
+
+/// Opens both ends, waiting for a Kafka that is down; `None` when `stop` came first.
+async fn open_ends(
+    config: &Config,
+    aws: &aws_config::SdkConfig,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<Option<Ends>, Fatal> {
+    let topics = Topics::new(&config.publish.topic_prefix, &config.quarantine.topic);
+    let Some(kafka) = &config.kafka else { return open_local(config, topics).map(Some) };
+    let component = health.component("kafka");
+    let cluster = Cluster::new(kafka, aws).await?;
+    if !make_topics(config, &cluster, &topics, &component, stop).await? {
+        return Ok(None);
+    }
+    let producer = Producer::start(&cluster)?;
+    component.ready("topics are there");
+    Ok(Some(Ends {
+        landing: Arc::new(KafkaLanding::new(producer.clone(), &config.landing.topic)),
+        sink: Arc::new(KafkaSink::new(cluster.clone(), producer.clone(), topics)),
+        log: Log::Kafka(cluster, producer),
+    }))
+}
+
+/// First the landing topic, because its partitions decide those of the output. False when `stop` came first.
+async fn make_topics(
+    config: &Config,
+    cluster: &Cluster,
+    topics: &Topics,
+    health: &Component,
+    stop: &CancellationToken,
+) -> Result<bool, Fatal> {
+    let Some(kafka) = &config.kafka else { return Ok(true) };
+    let retention_ms = i64::from(config.merge.dedupe_window_days) * 86_400_000;
+    let landing =
+        [TopicSpec { name: config.landing.topic.clone(), min_partitions: None, retention_ms: Some(retention_ms) }];
+    let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
+        return Ok(false);
+    };
+    let min_partitions = partitions.first().copied();
+    let outputs: Vec<_> =
+        topics.all().map(|name| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None }).collect();
+    Ok(ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?.is_some())
+}
+
+fn open_local(config: &Config, topics: Topics) -> Result<Ends, Fatal> {
+    debug_assert_eq!(config.landing_kind(), LandingKind::Local, "validated");
+    let folder = &config.worker.data_dir;
+    let refused = |what: String| {
+        Fatal::new(ExitStatus::Io, what)
+            .hint("check worker.data_dir: rights, free space, and that no other worker uses it")
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| refused(format!("cannot make {}", folder.display())).because(error))?;
+    let retention = Duration::from_secs(config.landing.retention_hours * 3600);
+    let log = LocalLanding::open(&folder.join("landing.redb"), retention)
+        .map_err(|error| refused("the landing log cannot be opened".into()).because(error))?;
+    let log = Arc::new(log);
+    let target = match &config.publish.directory {
+        Some(path) if path.as_os_str() == "-" => Target::Stdout,
+        Some(path) => Target::Directory(path.clone()),
+        None => Target::Directory(folder.join("output")),
+    };
+    let sink = LinesSink::open(target, topics)
+        .map_err(|error| refused("the output cannot be opened".into()).because(error))?;
+    Ok(Ends { landing: Arc::clone(&log) as Arc<dyn LandingLog>, sink: Arc::new(sink), log: Log::Local(log) })
+}
+
+/// Waits for what the producer still holds. Whoever gave it away has ended, so nothing is promised for it any more.
+async fn drain(log: Log, stop_by: Instant) {
+    if let Log::Kafka(_, producer) = log {
+        let left = stop_by.saturating_duration_since(Instant::now()).max(Duration::from_millis(500));
+        let _ = tokio::task::spawn_blocking(move || producer.drain(left)).await;
+    }
+}

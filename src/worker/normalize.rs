@@ -1,0 +1,200 @@
+//! The role `normalize`: one thread for each landing partition that this process owns.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::partition::PartitionWorker;
+use super::{Log, Shared};
+use crate::config::Role;
+use crate::error::{ExitStatus, Fatal};
+use crate::landing::LandingPartition;
+use crate::landing::kafka::{Owners, run_group};
+use crate::merge::{RedbStore, StateStore};
+use crate::telemetry::{Component, metrics};
+
+/// How long a partition may take to end when it is taken from us. A batch takes milliseconds; only a Kafka that does
+/// not answer makes it longer, and then the new owner finds out by itself what was published.
+const HAND_OVER: Duration = Duration::from_secs(20);
+
+/// The running role.
+pub struct Normalize {
+    owners: Option<Arc<PartitionOwners>>,
+    group: Option<JoinHandle<()>>,
+    stopped: Arc<AtomicBool>,
+}
+
+/// Starts the role, if this process has it.
+///
+/// # Errors
+/// When the state of the local partition cannot be opened.
+pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    if !shared.config.has_role(Role::Normalize) {
+        return Ok(Normalize { owners: None, group: None, stopped });
+    }
+    let folder = shared.config.worker.data_dir.join("state");
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Fatal::new(ExitStatus::Io, format!("cannot make {}", folder.display()))
+            .hint("check worker.data_dir")
+            .because(error)
+    })?;
+    let owners = Arc::new(PartitionOwners {
+        health: shared.health.component("normalize"),
+        shared: shared.clone(),
+        folder,
+        prepared: Mutex::default(),
+        running: Mutex::default(),
+    });
+    let group = match log {
+        Log::Local(log) => {
+            let start = owners.prepare(0).ok_or_else(|| {
+                // The reason was sent as a fatal error by `prepare`; this ends the start.
+                Fatal::new(ExitStatus::Io, "the state store cannot be opened")
+                    .hint("check worker.data_dir: rights, free space, and that no other worker uses it")
+            })?;
+            owners.start(0, Box::new(log.partition(start)), 0);
+            None
+        }
+        Log::Kafka(cluster, _) => {
+            let (cluster, landing) = (cluster.clone(), shared.config.landing.clone());
+            let (fatal, stopped) = (shared.fatal.clone(), Arc::clone(&stopped));
+            let owners: Arc<dyn Owners> = Arc::clone(&owners) as Arc<dyn Owners>;
+            let run = move || {
+                let stopped = || stopped.load(Ordering::Relaxed);
+                if let Err(error) = run_group(&cluster, &landing.topic, &landing.group, &owners, &stopped) {
+                    let _ = fatal.try_send(error);
+                }
+            };
+            let spawned = std::thread::Builder::new().name("group".into()).spawn(run);
+            Some(spawned.map_err(|error| Fatal::new(ExitStatus::Software, "cannot start a thread").because(error))?)
+        }
+    };
+    Ok(Normalize { owners: Some(owners), group, stopped })
+}
+
+impl Normalize {
+    /// Ends every partition after its batch in hand, then leaves the group.
+    pub async fn finish(&mut self, stop_by: Instant) {
+        self.stopped.store(true, Ordering::Relaxed);
+        if let Some(owners) = self.owners.take() {
+            let all = owners.partitions();
+            let patience = stop_by.saturating_duration_since(Instant::now());
+            let _ = tokio::task::spawn_blocking(move || owners.stop_within(&all, patience)).await;
+        }
+        if let Some(group) = self.group.take() {
+            let _ = tokio::task::spawn_blocking(move || group.join()).await;
+        }
+    }
+}
+
+/// The partitions that this process owns.
+struct PartitionOwners {
+    shared: Shared,
+    folder: PathBuf,
+    health: Component,
+    /// Stores of partitions that were assigned and not started yet.
+    prepared: Mutex<HashMap<i32, RedbStore>>,
+    running: Mutex<HashMap<i32, Running>>,
+}
+
+struct Running {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Owners for PartitionOwners {
+    fn prepare(&self, partition: i32) -> Option<u64> {
+        let path = self.folder.join(format!("{}-{partition}.redb", self.shared.config.landing.topic));
+        match RedbStore::open(&path) {
+            Ok(store) => {
+                let start = store.next_offset();
+                lock(&self.prepared).insert(partition, store);
+                Some(start)
+            }
+            Err(error) => {
+                let what = format!("the state {} cannot be opened", path.display());
+                let fatal = Fatal::new(ExitStatus::Io, what)
+                    .hint(
+                        "if another worker uses this data directory, give each its own; if the disk is full, free \
+                         space; if the file is damaged, move it away: the state is folded again from the landing log",
+                    )
+                    .because(error);
+                let _ = self.shared.fatal.try_send(fatal);
+                None
+            }
+        }
+    }
+
+    fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64) {
+        let Some(store) = lock(&self.prepared).remove(&partition) else { return };
+        tracing::info!(partition, next_offset = store.next_offset(), published_before, "partition owned");
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = PartitionWorker::new(partition, &self.shared, reader, store, published_before, Arc::clone(&stop));
+        let fatal = self.shared.fatal.clone();
+        let run = move || {
+            if let Err(error) = worker.run() {
+                let _ = fatal.try_send(error);
+            }
+        };
+        match std::thread::Builder::new().name(format!("fold-{partition}")).spawn(run) {
+            Ok(thread) => {
+                lock(&self.running).insert(partition, Running { stop, thread });
+            }
+            Err(error) => {
+                let fatal = Fatal::new(ExitStatus::Software, "cannot start a thread").because(error);
+                let _ = self.shared.fatal.try_send(fatal);
+            }
+        }
+        self.report();
+    }
+
+    fn stop(&self, partitions: &[i32]) {
+        self.stop_within(partitions, HAND_OVER);
+    }
+}
+
+impl PartitionOwners {
+    fn partitions(&self) -> Vec<i32> {
+        lock(&self.running).keys().copied().collect()
+    }
+
+    fn stop_within(&self, partitions: &[i32], patience: Duration) {
+        let deadline = Instant::now() + patience;
+        lock(&self.prepared).retain(|partition, _| !partitions.contains(partition));
+        let ending: Vec<_> = {
+            let mut running = lock(&self.running);
+            partitions.iter().filter_map(|partition| Some((*partition, running.remove(partition)?))).collect()
+        };
+        for (_, running) in &ending {
+            running.stop.store(true, Ordering::Relaxed);
+        }
+        for (partition, running) in ending {
+            while !running.thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if running.thread.is_finished() {
+                let _ = running.thread.join();
+                tracing::info!(partition, "partition released");
+            } else {
+                // It can no longer commit anything that matters: its output is found by the next owner's recovery.
+                tracing::warn!(partition, "partition left while its last batch was not acknowledged");
+            }
+        }
+        self.report();
+    }
+
+    fn report(&self) {
+        let count = lock(&self.running).len();
+        metrics::partitions_owned(count);
+        // A member without partitions is healthy: there may be more members than partitions.
+        self.health.ready(format!("{count} partitions owned"));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,387 @@
+//! One landing partition: fold, map, publish, commit; batch after batch.
+//!
+//! A batch is committed in this order, and a crash between any two steps repeats, never skips: outputs handed to the
+//! sink → all acknowledged → state and offset in one store transaction → offset told to the log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Shared;
+use crate::ack::{Ack, NotDelivered, Tally};
+use crate::config::MergeConfig;
+use crate::error::{Chain, Class, ExitStatus, Fatal};
+use crate::kafka::MAX_MESSAGE_BYTES;
+use crate::landing::{LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
+use crate::merge::{Fold, RedbStore, StateStore, StoreError, Verdict};
+use crate::ocsf;
+use crate::publish::{Busy, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::telemetry::metrics;
+
+/// How long the thread waits for a record, and so how late it notices a stop.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Pause before a busy sink is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
+
+/// Pause before a partition is opened again after trouble that may pass; doubled up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// The largest record that is published; what is left of a message is for key, headers and framing.
+const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
+
+/// Why a partition cannot go on as it is.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// Asked to stop in the middle of a batch, which is dropped.
+    #[error("stopped")]
+    Stopped,
+    /// The disk refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log did not answer.
+    #[error(transparent)]
+    Landing(#[from] LandingError),
+    /// The output did not answer.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A record was not delivered.
+    #[error("an output was not delivered")]
+    NotDelivered(#[source] NotDelivered),
+    /// The log holds what this binary cannot read.
+    #[error(transparent)]
+    Newer(MalformedRecord),
+    /// Nearly everything is bad.
+    #[error(transparent)]
+    TooMuchIsBad(#[from] crate::publish::TooMuchIsBad),
+}
+
+/// The owner of one partition.
+pub struct PartitionWorker {
+    partition: i32,
+    reader: Box<dyn LandingPartition>,
+    store: RedbStore,
+    sink: Arc<dyn Sink>,
+    limit: Arc<Limit>,
+    merge: MergeConfig,
+    options: ocsf::Options,
+    /// Earlier owners published everything before this offset.
+    published_before: u64,
+    stop: Arc<AtomicBool>,
+}
+
+/// One batch on its way.
+#[derive(Default)]
+struct Batch {
+    tally: Tally,
+    published: HashMap<ocsf::Class, u64>,
+    /// `published` times of the events, for their age at the acknowledgement.
+    event_times: Vec<i64>,
+    fresh: u64,
+    duplicates: u64,
+    malformed: u64,
+    suppressed: u64,
+}
+
+impl PartitionWorker {
+    /// Nothing happens before [`PartitionWorker::run`].
+    pub fn new(
+        partition: i32,
+        shared: &Shared,
+        reader: Box<dyn LandingPartition>,
+        store: RedbStore,
+        published_before: u64,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let publish = &shared.config.publish;
+        Self {
+            partition,
+            reader,
+            store,
+            sink: Arc::clone(&shared.sink),
+            limit: Arc::clone(&shared.limit),
+            merge: shared.config.merge.clone(),
+            options: ocsf::Options { raw_data: publish.raw_data, unmapped: publish.unmapped },
+            published_before,
+            stop,
+        }
+    }
+
+    /// Works until stopped. Trouble that may pass starts the partition anew from its last commit.
+    ///
+    /// # Errors
+    /// What only a person can mend.
+    pub fn run(mut self) -> Result<(), Fatal> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let before = self.store.next_offset();
+            let trouble = match self.work() {
+                Ok(()) | Err(Trouble::Stopped) => return Ok(()),
+                Err(trouble) => trouble,
+            };
+            if let Some(fatal) = self.fatal(&trouble) {
+                return Err(fatal.because(trouble));
+            }
+            if self.store.next_offset() > before {
+                pause = FIRST_PAUSE;
+            }
+            let (partition, pause_ms) = (self.partition, u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+            tracing::warn!(partition, error = %Chain(&trouble), pause_ms, "partition starts anew from its last commit");
+            metrics::partition_restarted(self.partition);
+            self.rest(pause);
+            pause = (pause * 2).min(MAX_PAUSE);
+            // Reading on from anywhere but the last commit would skip what the failed batch held.
+            while let Err(error) = self.reader.seek(self.store.next_offset()) {
+                tracing::debug!(partition, error = %Chain(&error), "seek failed, trying again");
+                self.rest(FIRST_PAUSE);
+                if self.stopping() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.stopping() {
+            std::thread::sleep(POLL.min(pause));
+        }
+    }
+
+    /// Batches until stopped.
+    fn work(&mut self) -> Result<(), Trouble> {
+        let known = self.sink.recover(self.partition, self.store.next_offset(), self.store.sink_position())?;
+        self.seal_start()?;
+        let mut fold = Fold::new(&self.store, self.merge.dedupe_window_days);
+        while !self.stopping() {
+            let records = self.next_batch()?;
+            if records.is_empty() {
+                continue;
+            }
+            let mut batch = Batch::default();
+            for record in records {
+                self.take(record, &mut fold, &known, &mut batch)?;
+            }
+            self.commit(&mut fold, batch)?;
+        }
+        Ok(())
+    }
+
+    /// Files that were there before the first commit are noted, so that a crash in the first batch can cut back to it.
+    fn seal_start(&mut self) -> Result<(), Trouble> {
+        if self.store.sink_position().is_empty() {
+            let sealed = self.sink.seal(self.partition)?;
+            if !sealed.is_empty() {
+                let changes = Fold::new(&self.store, self.merge.dedupe_window_days).finish(&self.store, sealed);
+                self.store.commit(&changes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is there now, as far as one batch goes; waits for the first record only.
+    fn next_batch(&mut self) -> Result<Vec<LandedRecord>, Trouble> {
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        let mut timeout = POLL;
+        while records.len() < self.merge.batch_records && bytes < self.merge.batch_bytes {
+            let Some(record) = self.reader.next(timeout)? else { break };
+            bytes += record.content.as_ref().map_or(0, |content| content.value.len());
+            records.push(record);
+            timeout = Duration::ZERO;
+        }
+        Ok(records)
+    }
+
+    fn take(
+        &mut self,
+        landed: LandedRecord,
+        fold: &mut Fold,
+        known: &BTreeSet<SourceId>,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        // A log may give a record again around a seek; it is part of the state already.
+        if landed.offset < self.store.next_offset() {
+            return Ok(());
+        }
+        let source = SourceId { partition: self.partition, offset: landed.offset, index: 0 };
+        let there = landed.offset < self.published_before || known.contains(&source);
+        let record = match landed.content {
+            Ok(record) => record,
+            Err(newer @ MalformedRecord::Newer(_)) => return Err(Trouble::Newer(newer)),
+            Err(MalformedRecord::Header { header, value }) => {
+                fold.skip(landed.offset);
+                batch.malformed += 1;
+                let detail = format!("the header {header:?} is missing or unreadable");
+                let rejected = self.rejected(source, None, "malformed_record", detail, value);
+                return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
+            }
+        };
+        match fold.apply(landed.offset, &record, &self.store)? {
+            Verdict::Duplicate => batch.duplicates += 1,
+            Verdict::Fresh if there => {
+                batch.fresh += 1;
+                batch.suppressed += 1;
+            }
+            Verdict::Fresh => {
+                batch.fresh += 1;
+                self.publish(record, source, batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
+        let mapped = match self.map(&record) {
+            Ok(mapped) => mapped,
+            Err((reason, detail)) => {
+                let rejected = self.rejected(source, Some(&record), reason, detail, record.value.clone());
+                return self.quarantine(&rejected, source, batch);
+            }
+        };
+        *batch.published.entry(mapped.class).or_default() += 1;
+        batch.event_times.push(record.published);
+        let output = OutputRecord { class: mapped.class, org: record.org, source, json: mapped.json };
+        self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))
+    }
+
+    /// The record, without `raw_data` if it would be too large with it; otherwise the reason code and its detail.
+    fn map(&self, record: &LandingRecord) -> Result<ocsf::Record, (&'static str, String)> {
+        let source = ocsf::Source { org: &record.org, landed_at: Some(record.landed_at), bytes: &record.value };
+        let without_raw = ocsf::Options { raw_data: false, ..self.options };
+        for options in [self.options, without_raw] {
+            let mapped = ocsf::map(source, options).map_err(|error| (error.reason(), Chain(&error).to_string()))?;
+            if mapped.json.len() <= MAX_RECORD_BYTES {
+                return Ok(mapped);
+            }
+        }
+        Err(("too_large", format!("the record would be larger than {MAX_RECORD_BYTES} bytes")))
+    }
+
+    fn rejected(
+        &self,
+        source: SourceId,
+        record: Option<&LandingRecord>,
+        reason: &'static str,
+        detail: String,
+        bytes: Vec<u8>,
+    ) -> Rejected {
+        Rejected {
+            org: record.map(|record| record.org.clone()),
+            source: format!("landing:{}:{}", source.partition, source.offset),
+            stage: "ocsf",
+            reason,
+            detail,
+            attempts: 1,
+            // Not a clock: the same log gives the same quarantine.
+            rejected_at: record.map_or(0, |record| record.landed_at),
+            bytes,
+        }
+    }
+
+    fn quarantine(&self, rejected: &Rejected, source: SourceId, batch: &Batch) -> Result<(), Trouble> {
+        self.limit.note(Some(rejected.reason))?;
+        metrics::quarantined("ocsf", rejected.reason);
+        self.insist(batch.tally.ack(), |ack| self.sink.quarantine(rejected, Some(source), ack))
+    }
+
+    /// Offers until the sink takes it; back-pressure ends here, as the reader is not asked for more meanwhile.
+    fn insist(&self, mut ack: Ack, offer: impl Fn(Ack) -> Result<(), Busy>) -> Result<(), Trouble> {
+        loop {
+            match offer(ack) {
+                Ok(()) => return Ok(()),
+                Err(Busy(back)) => ack = back,
+            }
+            if self.stopping() {
+                return Err(Trouble::Stopped);
+            }
+            std::thread::sleep(BUSY_PAUSE);
+        }
+    }
+
+    fn commit(&mut self, fold: &mut Fold, batch: Batch) -> Result<(), Trouble> {
+        crate::crash_point!("fold.published");
+        let sealed = self.sink.seal(self.partition)?;
+        loop {
+            match batch.tally.wait(POLL) {
+                Some(Ok(())) => break,
+                Some(Err(failure)) => return Err(Trouble::NotDelivered(failure)),
+                // What is not acknowledged by the end is repeated by whoever comes next.
+                None if self.stopping() => return Err(Trouble::Stopped),
+                None => {}
+            }
+        }
+        crate::crash_point!("fold.acknowledged");
+        let changes = fold.finish(&self.store, sealed);
+        let started = Instant::now();
+        self.store.commit(&changes)?;
+        metrics::commit(started.elapsed());
+        crate::crash_point!("fold.committed");
+        if let Err(error) = self.reader.commit(changes.next_offset) {
+            // Only watchers and the next owner look at it, and the next commit brings it along.
+            tracing::debug!(partition = self.partition, error = %Chain(&error), "offset not told to the log");
+        }
+        batch.report(self.partition, changes.next_offset);
+        Ok(())
+    }
+
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The error that ends the worker, unless the trouble may pass.
+    fn fatal(&self, trouble: &Trouble) -> Option<Fatal> {
+        let path = self.store.path().display();
+        let fatal = |status, what: String, hint: &str| Some(Fatal::new(status, what).hint(hint));
+        match trouble {
+            Trouble::Store(_) => fatal(
+                ExitStatus::Io,
+                format!("the state {path} cannot be used"),
+                "free space on the disk of worker.data_dir and start again; nothing is lost or published twice",
+            ),
+            Trouble::Newer(_) => fatal(
+                ExitStatus::Software,
+                format!("landing partition {} was written by a newer version", self.partition),
+                "run that version here as well",
+            ),
+            Trouble::TooMuchIsBad(_) => fatal(
+                ExitStatus::BadData,
+                "the landed events are almost entirely bad".into(),
+                "look at the quarantine topic; raise quarantine.stop_percent if this is expected",
+            ),
+            Trouble::NotDelivered(NotDelivered::Failed { class: Class::Poison, .. }) => fatal(
+                ExitStatus::Unavailable,
+                "an output topic refuses a record for its size".into(),
+                "set max.message.bytes of the output topics to 8388608",
+            ),
+            Trouble::NotDelivered(NotDelivered::Failed { class: Class::Fatal, .. })
+            | Trouble::Publish(PublishError { class: Class::Fatal, .. })
+            | Trouble::Landing(LandingError { class: Class::Fatal, .. }) => fatal(
+                ExitStatus::Io,
+                format!("the output of partition {} is refused", self.partition),
+                "mend the cause and start again; nothing is lost or published twice",
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl Batch {
+    fn report(&self, partition: i32, next_offset: u64) {
+        metrics::partition_offset(partition, next_offset);
+        metrics::folded("fresh", self.fresh);
+        metrics::folded("duplicate", self.duplicates);
+        metrics::folded("malformed", self.malformed);
+        metrics::suppressed(self.suppressed);
+        for (class, count) in &self.published {
+            metrics::published(class.name(), *count);
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        for published in &self.event_times {
+            let then = Duration::from_millis(u64::try_from(*published).unwrap_or_default());
+            metrics::event_age(now.saturating_sub(then));
+        }
+    }
+}
