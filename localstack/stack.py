@@ -24,7 +24,8 @@ EPILOG = """\
 variables given to COMMAND:
   OKTA_OCSF_STACK=1                         says that the stack is there
   AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_DEFAULT_REGION
-  STACK_ACCOUNT_ID, STACK_EVENT_BUS         the account, and the bus to put Okta events on
+  STACK_ACCOUNT_ID                          the account
+  STACK_EVENT_BUS, STACK_RULE               the bus to put Okta events on, and the rule that leads to the queue
   STACK_QUEUE_URL, STACK_DLQ_URL            the queue and its dead-letter queue
   KAFKA_KIND                                apache, or mock (librdkafka's mock cluster)
   KAFKA_BROKERS                             without TLS, without login

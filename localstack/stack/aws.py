@@ -111,6 +111,7 @@ class LocalStack:
             "STACK_QUEUE_URL": outputs["QueueUrl"],
             "STACK_DLQ_URL": outputs["DeadLetterQueueUrl"],
             "STACK_EVENT_BUS": outputs["EventBusName"],
+            "STACK_RULE": outputs["RuleName"],
         }
 
     def client_variables(self):

@@ -82,6 +82,8 @@ class Apache:
             "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config": bearer,
             "auto.create.topics.enable": "false",
             "message.max.bytes": 8388608,
+            # The broker's own time of storing a record is the honest end of a latency.
+            "log.message.timestamp.type": "LogAppendTime",
             "replica.fetch.max.bytes": 8388608,
             "group.initial.rebalance.delay.ms": 0,
             # One broker holds the only copy of everything; few internal partitions start faster.

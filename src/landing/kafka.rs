@@ -24,6 +24,10 @@ use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, Outgoing, Producer, Send
 /// How long one poll of the group may wait: also how late a stop is noticed.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How long the partitions of a member that is gone stay without an owner. Long enough for a restart, which then moves
+/// nothing; brokers refuse less than 6 s.
+const SESSION_TIMEOUT_MS: &str = "10000";
+
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that librdkafka fetches ahead for one partition.
@@ -78,14 +82,16 @@ pub trait Owners: Send + Sync {
     fn stop(&self, partitions: &[i32]);
 }
 
-/// Takes part in the consumer group until `stopped`. Blocking; runs on a thread of its own.
+/// Takes part in the consumer group until `stopped`, under the name `instance`, which must be this process's alone.
+/// A member that comes back under its name within the session timeout gets its partitions back at once, after a crash
+/// too; so a restart moves no partition. Blocking; runs on a thread of its own.
 ///
 /// # Errors
 /// When the consumer cannot start.
 pub fn run_group(
     cluster: &Cluster,
     topic: &str,
-    group: &str,
+    (group, instance): (&str, &str),
     owners: &Arc<dyn Owners>,
     stopped: &dyn Fn() -> bool,
 ) -> Result<(), Fatal> {
@@ -101,6 +107,9 @@ pub fn run_group(
     let consumer: BaseConsumer<GroupContext> = cluster
         .config()
         .set("group.id", group)
+        .set("group.instance.id", instance)
+        .set("session.timeout.ms", SESSION_TIMEOUT_MS)
+        .set("heartbeat.interval.ms", "2000")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")

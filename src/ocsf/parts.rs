@@ -79,7 +79,8 @@ pub fn base<'a>(
     let result = taken.take("outcome.result", event.outcome.as_ref().and_then(|o| o.result.get()));
     let reason = taken.take("outcome.reason", event.outcome.as_ref().and_then(|o| o.reason.get()));
     let (status_id, status) = status(result);
-    let caption = if activity_id == 99 { "Other" } else { activity_name };
+    // A sibling repeats the schema's caption; only Base Event's type_uid is itself 99, which wants the source's word.
+    let caption = if activity_id == 99 && class != Class::BaseEvent { "Other" } else { activity_name };
     Base {
         category_uid: captions.category_uid,
         category_name: captions.category,

@@ -1,14 +1,17 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
+mod data_dir;
 mod ingest;
 mod normalize;
 mod partition;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::data_dir::DataDir;
 use crate::config::{Config, LandingKind, Role};
 use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics};
@@ -18,8 +21,6 @@ use crate::landing::local::LocalLanding;
 use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
 use crate::telemetry::{Component, Health, metrics, serve};
 
-use std::sync::Arc;
-
 /// Where the first fatal error of any part is told. Small: one is enough to stop everything.
 type FatalSender = mpsc::Sender<Fatal>;
 
@@ -27,6 +28,7 @@ type FatalSender = mpsc::Sender<Fatal>;
 #[derive(Clone)]
 struct Shared {
     config: Arc<Config>,
+    data_dir: Arc<DataDir>,
     landing: Arc<dyn LandingLog>,
     sink: Arc<dyn Sink>,
     limit: Arc<Limit>,
@@ -83,12 +85,14 @@ async fn listen(
 }
 
 async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> Result<(), Fatal> {
+    let data_dir = Arc::new(DataDir::take(&config.worker.data_dir)?);
     let aws = crate::aws::settings(&config.aws).await;
     let Some(ends) = open_ends(&config, &aws, &health, &stop).await? else { return Ok(()) };
     let (fatal, mut fatals) = mpsc::channel(8);
     let shared = Shared {
         limit: Arc::new(Limit::new(config.quarantine.window, config.quarantine.stop_percent)),
         config: Arc::new(config),
+        data_dir,
         landing: ends.landing,
         sink: ends.sink,
         health,
@@ -167,8 +171,6 @@ fn open_local(config: &Config, topics: Topics) -> Result<Ends, Fatal> {
         Fatal::new(ExitStatus::Io, what)
             .hint("check worker.data_dir: rights, free space, and that no other worker uses it")
     };
-    std::fs::create_dir_all(folder)
-        .map_err(|error| refused(format!("cannot make {}", folder.display())).because(error))?;
     let retention = Duration::from_secs(config.landing.retention_hours * 3600);
     let log = LocalLanding::open(&folder.join("landing.redb"), retention)
         .map_err(|error| refused("the landing log cannot be opened".into()).because(error))?;

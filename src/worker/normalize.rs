@@ -1,7 +1,6 @@
 //! The role `normalize`: one thread for each landing partition that this process owns.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -36,16 +35,9 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
     if !shared.config.has_role(Role::Normalize) {
         return Ok(Normalize { owners: None, group: None, stopped });
     }
-    let folder = shared.config.worker.data_dir.join("state");
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        Fatal::new(ExitStatus::Io, format!("cannot make {}", folder.display()))
-            .hint("check worker.data_dir")
-            .because(error)
-    })?;
     let owners = Arc::new(PartitionOwners {
         health: shared.health.component("normalize"),
         shared: shared.clone(),
-        folder,
         prepared: Mutex::default(),
         running: Mutex::default(),
     });
@@ -60,12 +52,15 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
             None
         }
         Log::Kafka(cluster, _) => {
-            let (cluster, landing) = (cluster.clone(), shared.config.landing.clone());
+            let cluster = cluster.clone();
+            let (landing, data_dir) = (shared.config.landing.clone(), Arc::clone(&shared.data_dir));
             let (fatal, stopped) = (shared.fatal.clone(), Arc::clone(&stopped));
             let owners: Arc<dyn Owners> = Arc::clone(&owners) as Arc<dyn Owners>;
             let run = move || {
                 let stopped = || stopped.load(Ordering::Relaxed);
-                if let Err(error) = run_group(&cluster, &landing.topic, &landing.group, &owners, &stopped) {
+                if let Err(error) =
+                    run_group(&cluster, &landing.topic, (&landing.group, &data_dir.instance), &owners, &stopped)
+                {
                     let _ = fatal.try_send(error);
                 }
             };
@@ -94,7 +89,6 @@ impl Normalize {
 /// The partitions that this process owns.
 struct PartitionOwners {
     shared: Shared,
-    folder: PathBuf,
     health: Component,
     /// Stores of partitions that were assigned and not started yet.
     prepared: Mutex<HashMap<i32, RedbStore>>,
@@ -108,7 +102,7 @@ struct Running {
 
 impl Owners for PartitionOwners {
     fn prepare(&self, partition: i32) -> Option<u64> {
-        let path = self.folder.join(format!("{}-{partition}.redb", self.shared.config.landing.topic));
+        let path = self.shared.data_dir.state(&self.shared.config.landing.topic, partition);
         match RedbStore::open(&path) {
             Ok(store) => {
                 let start = store.next_offset();
@@ -119,8 +113,8 @@ impl Owners for PartitionOwners {
                 let what = format!("the state {} cannot be opened", path.display());
                 let fatal = Fatal::new(ExitStatus::Io, what)
                     .hint(
-                        "if another worker uses this data directory, give each its own; if the disk is full, free \
-                         space; if the file is damaged, move it away: the state is folded again from the landing log",
+                        "if the disk is full, free space; if the file is damaged, move it away: the state is folded \
+                         again from the landing log",
                     )
                     .because(error);
                 let _ = self.shared.fatal.try_send(fatal);

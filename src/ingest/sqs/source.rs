@@ -233,7 +233,7 @@ impl<Q: Queue> Coordinator<Q> {
     ) -> Result<(), Fatal> {
         let mut give_up_at = None;
         loop {
-            let now = Instant::now();
+            let now = now();
             let stopping = stop.is_cancelled();
             if stopping {
                 let until = *give_up_at.get_or_insert(now + stop_timeout.saturating_sub(GIVE_BACK));
@@ -263,7 +263,7 @@ impl<Q: Queue> Coordinator<Q> {
     }
 
     fn apply(&mut self, action: Action) -> Result<(), Fatal> {
-        let now = Instant::now();
+        let now = now();
         match action {
             Action::Received(batch) => {
                 for (message, permit) in batch {
@@ -318,7 +318,7 @@ impl<Q: Queue> Coordinator<Q> {
     /// Starts every call that is due, as far as calls are free.
     fn make_calls(&mut self, stopping: bool) {
         while let Ok(slot) = Arc::clone(&self.limit).try_acquire_owned() {
-            let now = Instant::now();
+            let now = now();
             let extension = self.tracker.next_extension(now);
             if !extension.is_empty() {
                 let (ids, handles): (Vec<_>, Vec<_>) = extension.into_iter().unzip();
@@ -448,7 +448,7 @@ async fn append<Q: Queue>(parts: &Parts<Q>, arrived: Arrived, received: Instant,
 fn counted(org: OrgId, received: Instant, ack: Ack) -> Ack {
     Ack::new(move |delivery| {
         if delivery.is_ok() {
-            metrics::landed(org.as_str(), Origin::Sqs.as_str(), received.elapsed());
+            metrics::landed(org.as_str(), Origin::Sqs.as_str(), now().saturating_duration_since(received));
         }
         ack.redeem(delivery);
     })
@@ -523,6 +523,11 @@ impl Open {
         // Fails only when the source has ended; the message then comes back by itself.
         let _ = self.actions.try_send(Action::Settled(self.message_id.clone(), outcome));
     }
+}
+
+/// Tokio's clock, so that a test can hold it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn unix_ms() -> i64 {

@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+"""The whole pipeline on real parts, for a person to watch; run by `make demo`.
+
+A simulated Okta org streams System Log events to EventBridge, with duplicates, late ones and a few poison ones; the
+worker lands, folds and publishes them. In the middle the worker is killed with SIGKILL and started again. At the end
+every uuid that the org logged is looked for in the output topics.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+FOLDER = ROOT / ".local" / "demo"
+ORG = "acme"
+SECONDS = int(os.environ.get("DEMO_SECONDS", "40"))
+RATE = int(os.environ.get("DEMO_EVENTS_PER_SECOND", "50"))
+POISON = 8
+# A worker that needs longer than this for what is left has a fault worth seeing.
+PATIENCE_SECONDS = 45
+
+
+def main():
+    # SIGTERM as Ctrl-C: the children are stopped on the way out of the `with` blocks.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*"):
+        if old.is_file():
+            old.unlink()
+    config = write_config()
+    say("worker", f"configuration {config.relative_to(ROOT)}, log {(FOLDER / 'worker.log').relative_to(ROOT)}")
+    say("look", f"in another terminal: {tail_command(config, 'authentication')}")
+    with Worker(config) as worker, Org() as org:
+        worker.until_ready()
+        check(config)
+        play(org, worker)
+        finish(org, worker)
+        truth, poison = org.events(), org.get_json("/_org/poison")
+        state = org.state()
+    return summary(config, truth, poison, state)
+
+
+def write_config():
+    data = pathlib.Path(os.environ["STACK_DIR"]) / "worker-data"
+    config = FOLDER / "worker.toml"
+    config.write_text(f"""\
+# The demo's worker. AWS endpoint and credentials come from the environment, as they would on a real machine.
+[worker]
+data_dir = "{data}"
+
+[[org]]
+id = "{ORG}"
+event_source = "{os.environ['STACK_EVENT_BUS']}"
+
+[[queue]]
+url = "{os.environ['STACK_QUEUE_URL']}"
+orgs = ["{ORG}"]
+event_rule = "{os.environ['STACK_EVENT_BUS']}/{os.environ['STACK_RULE']}"
+wait_seconds = 2         # a demo ends soon; 20 is cheaper
+visibility_seconds = 10  # after the kill, what was in hand comes back in 10 s
+
+[kafka]
+brokers = "{os.environ['KAFKA_BROKERS']}"
+
+[kafka.topics]
+partitions = 3
+replication_factor = 1   # one broker
+min_insync_replicas = 1
+
+[telemetry]
+listen = "127.0.0.1:0"
+log_format = "json"
+""")
+    return config
+
+
+class Process:
+    """A child in a group of its own, stopped at the end of a `with` block."""
+
+    def __init__(self, command, log):
+        self.log = log
+        with open(log, "ab") as output:
+            self.child = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=output,
+                                          stdin=subprocess.DEVNULL, start_new_session=True, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(15)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+
+
+class Org(Process):
+    def __init__(self):
+        super().__init__([
+            BUILD / "examples" / "okta-org", "--listen", "127.0.0.1:0", "--org", ORG, "--seed", "1",
+            "--event-bus", os.environ["STACK_EVENT_BUS"], "--queue-url", os.environ["STACK_QUEUE_URL"],
+            "--events-per-second", RATE, "--seconds", SECONDS, "--poison", POISON,
+        ], FOLDER / "okta-org.log")
+        self.url = json.loads(self.child.stdout.readline())["listening"]
+        say("okta org", f"{ORG} at {self.url}, {RATE} events/s for {SECONDS} s, with duplicates, late and poison ones")
+
+    def get_json(self, path):
+        return json.loads(get(self.url + path))
+
+    def state(self):
+        return self.get_json("/_org/state")
+
+    def events(self):
+        return [json.loads(line) for line in get(self.url + "/_org/events").splitlines()]
+
+
+class Worker:
+    """The worker, which is killed and started again in the middle."""
+
+    def __init__(self, config):
+        self.config = config
+        self.process = None
+        # What the metrics of earlier incarnations said at their end.
+        self.before = collections.Counter()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+    def start(self):
+        self.process = Process([BUILD / "okta-ocsf", "run", "--config", self.config], FOLDER / "worker.log")
+        self.address = None
+
+    def kill(self):
+        self.before += self.metrics()
+        self.process.child.kill()
+        self.process.child.wait()
+
+    def until_ready(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.process.child.poll() is not None:
+                raise SystemExit(f"the worker ended with status {self.process.child.returncode}; see {self.process.log}")
+            if self.find_address() and ready(f"http://{self.address}/readyz"):
+                say("worker", f"ready, metrics at http://{self.address}/metrics")
+                return
+            time.sleep(0.1)
+        raise SystemExit(f"the worker is not ready after 30 s; see {self.process.log}")
+
+    def find_address(self):
+        """The telemetry port is a free one; the last start in the log names it."""
+        if not self.address:
+            lines = self.process.log.read_text(errors="replace").splitlines()
+            records = [json.loads(line) for line in lines if line.startswith("{")]
+            starts = [record for record in records if record.get("message") == "worker starts"]
+            self.address = starts[-1]["telemetry"] if starts else None
+            if self.address and not answers(f"http://{self.address}/livez"):
+                self.address = None  # that was the incarnation before
+        return self.address
+
+    def metrics(self):
+        """The counters, by name and summed over labels."""
+        totals = collections.Counter()
+        try:
+            text = get(f"http://{self.address}/metrics")
+        except OSError:
+            return totals
+        for line in text.splitlines():
+            if line.startswith("okta_ocsf_") and "_bucket" not in line:
+                name, value = line.rsplit(" ", 1)
+                totals[name.split("{")[0]] += int(float(value))
+                if 'verdict="duplicate"' in name:
+                    totals["duplicates"] += int(float(value))
+        return totals
+
+    def totals(self):
+        return self.before + self.metrics()
+
+
+def check(config):
+    result = subprocess.run([BUILD / "okta-ocsf", "check", "--config", config], capture_output=True, text=True)
+    print("\n".join("  " + line for line in result.stdout.rstrip().splitlines()), flush=True)
+    if result.returncode != 0:
+        raise SystemExit("okta-ocsf check found something missing")
+
+
+def play(org, worker):
+    print(f"\n{'time':>6} {'logged':>8} {'received':>9} {'landed':>8} {'published':>10} {'duplicates':>11} {'quarantined':>12}")
+    started = time.monotonic()
+    kill_at = started + SECONDS / 2
+    while org.state()["phase"] == "running":
+        time.sleep(2)
+        progress(started, org, worker)
+        if kill_at and time.monotonic() > kill_at:
+            kill_at = None
+            print("        kill -9 of the worker, and started again", flush=True)
+            worker.kill()
+            worker.start()
+            worker.until_ready()
+        if time.monotonic() > started + SECONDS + PATIENCE_SECONDS:
+            raise SystemExit("the org could not stream its events; see .local/demo/okta-org.log")
+
+
+def progress(started, org, worker):
+    total = worker.totals()
+    print(f"{time.monotonic() - started:5.0f}s {org.state()['logged']:8} {total['okta_ocsf_sqs_received_total']:9} "
+          f"{total['okta_ocsf_landed_total']:8} {total['okta_ocsf_published_total']:10} {total['duplicates']:11} "
+          f"{total['okta_ocsf_quarantined_total']:12}", flush=True)
+
+
+def finish(org, worker):
+    """Waits until nothing moves any more and the queue has nothing left to give."""
+    started, quiet, last = time.monotonic(), 0, None
+    while quiet < 5 and time.monotonic() < started + PATIENCE_SECONDS:
+        time.sleep(1)
+        total = worker.totals()
+        now = (total["okta_ocsf_sqs_deleted_total"], total["okta_ocsf_published_total"])
+        idle = worker.metrics()["okta_ocsf_sqs_in_flight"] == 0 and queue_is_empty()
+        quiet = quiet + 1 if idle and now == last else 0
+        last = now
+    progress(started - SECONDS, org, worker)
+
+
+def queue_is_empty():
+    script = ("import boto3, os; a = boto3.client('sqs').get_queue_attributes(QueueUrl=os.environ['STACK_QUEUE_URL'], "
+              "AttributeNames=['All'])['Attributes']; "
+              "print(int(a['ApproximateNumberOfMessages']) + int(a['ApproximateNumberOfMessagesNotVisible']))")
+    result = subprocess.run([os.environ["STACK_PYTHON"], "-c", script], capture_output=True, text=True)
+    return result.stdout.strip() == "0"
+
+
+def summary(config, truth, poison, state):
+    records = read_topics(config)
+    landed = read_topics(config, "landing")
+    quarantined = read_topics(config, "quarantine")
+    wanted = {event["uuid"]: event for event in truth}
+    found = collections.Counter(record["value"]["metadata"]["original_event_uid"] for record in records)
+    missing = set(wanted) - set(found)
+    doubled = {uuid for uuid, count in found.items() if count > 1}
+    strange = set(found) - set(wanted)
+    classes = collections.Counter(record["value"]["class_name"] for record in records)
+    reasons = collections.Counter(record["headers"]["reason"] for record in quarantined)
+    latencies = sorted(
+        record["timestamp"] - wanted[uuid]["first_sent_ms"]
+        for record in records
+        if (uuid := record["value"]["metadata"]["original_event_uid"]) in wanted and wanted[uuid]["first_sent_ms"]
+    )
+
+    print("\nWhat happened")
+    row("events that the org logged", len(wanted))
+    row("  sent a second time", state["duplicates"])
+    row("  sent late", state["late"])
+    row("records landed", len(landed))
+    row("records published", len(records))
+    for name, count in classes.most_common():
+        row(f"  {name}", count)
+    row("duplicates dropped", len(landed) - len(records))
+    row("poison sent / quarantined", f"{len(poison)} / {len(quarantined)}")
+    for name, count in sorted(reasons.items()):
+        row(f"  {name}", count)
+    if latencies:
+        row("bus to output topic, p50 / p99", f"{percentile(latencies, 50)} ms / {percentile(latencies, 99)} ms")
+    row("uuids missing / doubled / unknown", f"{len(missing)} / {len(doubled)} / {len(strange)}")
+
+    keep(records, quarantined)
+    good = not (missing or doubled or strange)
+    print("\nEvery uuid that the org logged is in the output exactly once." if good
+          else "\nThe output is NOT what the org logged; see .local/demo/worker.log")
+    print(f"""
+How to look further
+  the records of this run     jq . .local/demo/authentication.ndjson | less
+  follow a topic              make demo DEMO_SECONDS=600, and meanwhile in another terminal
+                              {tail_command(config, 'authentication')}
+  the worker's log            .local/demo/worker.log
+""")
+    return 0 if good else 1
+
+
+def read_topics(config, *topics):
+    command = [BUILD / "okta-ocsf", "tail", *topics, "--config", config, "--from-start", "--until-end", "--envelope"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def keep(records, quarantined):
+    """The broker ends with the demo; what it held stays in files."""
+    by_topic = collections.defaultdict(list)
+    for record in records:
+        by_topic[record["topic"].rsplit(".", 1)[-1]].append(record["value"])
+    by_topic["quarantine"] = quarantined
+    for name, values in by_topic.items():
+        (FOLDER / f"{name}.ndjson").write_text("".join(json.dumps(value) + "\n" for value in values))
+
+
+def percentile(ordered, percent):
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def row(name, value):
+    print(f"  {name:<36} {value}")
+
+
+def tail_command(config, topic):
+    return f"{os.path.relpath(BUILD)}/okta-ocsf tail {topic} --config {config.relative_to(ROOT)}"
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=5) as reply:
+        return reply.read().decode()
+
+
+def answers(url):
+    try:
+        get(url)
+        return True
+    except OSError:
+        return False
+
+
+def ready(url):
+    return answers(url)  # 503, not ready, is an OSError to urllib
+
+
+def say(name, text):
+    print(f"{name:<10} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nstopped")
+        sys.exit(130)
