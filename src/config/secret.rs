@@ -105,6 +105,6 @@ mod tests {
         assert!(error.message().contains("never as text"), "{error}");
         assert!(!error.message().contains("hunter2"));
         let error = toml::from_str::<Holder>("password = { env = 'OKTA_OCSF_TEST_NO_SUCH' }").unwrap_err();
-        assert!(error.message().contains("OKTA_OCSF_TEST_NO_SUCH is not set"), "{error}");
+        assert!(error.message().contains("variable OKTA_OCSF_TEST_NO_SUCH with a secret is not set"), "{error}");
     }
 }

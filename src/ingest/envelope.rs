@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::config::{OrgConfig, QueueConfig};
-use crate::okta::{JsonFault, OrgId, Text, check_json, parse_ms};
+use crate::okta::{JsonFault, OrgId, Text, check_json, is_object, parse_ms};
 
 /// Namespace for uuids of events whose `uuid` is some other text; Okta's always are UUIDs.
 const ODD_UUIDS: Uuid = Uuid::from_u128(0x8d0f_3c62_91b4_4e0a_b3c7_2f6a_55d1_90ce);
@@ -136,7 +136,11 @@ fn shape(body: &[u8]) -> Result<Shape<'_>, (&'static str, String)> {
         };
         (reason, fault.to_string())
     })?;
-    serde_json::from_slice(body).map_err(|_| ("not_log_event", "JSON, but not an object".into()))
+    let not_ours = || ("not_log_event", "JSON, but not an object that could hold an event".to_owned());
+    if !is_object(body) {
+        return Err(not_ours());
+    }
+    serde_json::from_slice(body).map_err(|_| not_ours())
 }
 
 fn decode_shape(body: &[u8], shape: &Shape<'_>, orgs: &QueueOrgs) -> Vec<Result<Arrived, Poison>> {
@@ -164,8 +168,8 @@ fn decode_shape(body: &[u8], shape: &Shape<'_>, orgs: &QueueOrgs) -> Vec<Result<
 /// One LogEvent; `received` is what goes to quarantine if it is none.
 fn event(bytes: &[u8], org: &OrgId, received: &[u8]) -> Result<Arrived, Poison> {
     let poison = |reason, detail: &str| Poison { reason, detail: detail.into(), bytes: received.to_vec() };
-    let identity: Identity<'_> =
-        serde_json::from_slice(bytes).map_err(|_| poison("not_log_event", "the event is not an object"))?;
+    let identity: Option<Identity<'_>> = is_object(bytes).then(|| serde_json::from_slice(bytes).ok()).flatten();
+    let identity = identity.ok_or_else(|| poison("not_log_event", "the event is not an object"))?;
     let uuid = identity.uuid.get().ok_or_else(|| poison("missing_uuid", "the event has no uuid"))?;
     let published = identity.published.get().and_then(parse_ms);
     let published = published.ok_or_else(|| poison("missing_published", "the event has no valid published time"))?;
@@ -241,6 +245,8 @@ mod tests {
             (&b"hello"[..], "not_json"),
             (b"{\"uuid\":\"\xff\"}", "not_json"),
             (b"[1]", "not_log_event"),
+            (b" []", "not_log_event"),
+            (br#"{"source":"aws.partner/okta.com/acme","detail":[]}"#, "not_log_event"),
             (br#"{"hello":"world"}"#, "missing_uuid"),
             (br#"{"uuid":"u"}"#, "missing_published"),
             (br#"{"uuid":"u","published":"soon"}"#, "missing_published"),

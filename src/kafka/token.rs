@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn an_iam_token_is_a_presigned_connect_request() {
-        let credentials = aws_credential_types::Credentials::from_keys("AKIDEXAMPLE", "secret", Some("session".into()));
+        let credentials =
+            aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", Some("session".into()), None, "test");
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let token = msk_token(credentials, "eu-west-1", now).unwrap();
         let url = URL_SAFE_NO_PAD.decode(token.secret.expose_secret()).unwrap();

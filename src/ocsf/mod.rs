@@ -12,7 +12,7 @@ mod unmapped;
 
 use serde::Serialize;
 
-use crate::okta::{LogEvent, OrgId, parse_ms};
+use crate::okta::{LogEvent, OrgId, is_object, parse_ms};
 
 /// The OCSF schema version that every record conforms to.
 pub const OCSF_VERSION: &str = "1.8.0";
@@ -82,9 +82,9 @@ pub struct Record {
 /// Why an event cannot become a valid record. Always poison: the same bytes fail again.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
-    /// The bytes are not a LogEvent.
+    /// The bytes are not a LogEvent, not even an object.
     #[error("the event is not a System Log event")]
-    NotLogEvent(#[source] serde_json::Error),
+    NotLogEvent(#[source] Option<serde_json::Error>),
     /// No `uuid`, so the event has no identity.
     #[error("the event has no uuid")]
     MissingUuid,
@@ -110,7 +110,11 @@ impl MapError {
 
 /// Maps one event to its record.
 pub fn map(source: Source<'_>, options: Options) -> Result<Record, MapError> {
-    let event: LogEvent<'_> = serde_json::from_slice(source.bytes).map_err(MapError::NotLogEvent)?;
+    if !is_object(source.bytes) {
+        return Err(MapError::NotLogEvent(None));
+    }
+    let event: LogEvent<'_> =
+        serde_json::from_slice(source.bytes).map_err(|error| MapError::NotLogEvent(Some(error)))?;
     let uuid = event.uuid.get().ok_or(MapError::MissingUuid)?;
     let published = event.published.get().ok_or(MapError::MissingPublished)?;
     let time = parse_ms(published).ok_or(MapError::MissingPublished)?;

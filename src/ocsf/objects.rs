@@ -14,6 +14,8 @@ pub struct Metadata<'a> {
     pub tenant_uid: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<&'a str>,
     pub log_name: &'static str,
     pub log_provider: &'static str,
     pub original_time: &'a str,

@@ -75,7 +75,6 @@ pub fn base<'a>(
 ) -> Base<'a> {
     let event = context.event;
     let (severity_id, severity) = severity(&event.severity);
-    taken.take("severity", event.severity.get());
     let result = taken.take("outcome.result", event.outcome.as_ref().and_then(|o| o.result.get()));
     let reason = taken.take("outcome.reason", event.outcome.as_ref().and_then(|o| o.reason.get()));
     let (status_id, status) = status(result);
@@ -113,6 +112,7 @@ fn metadata<'a>(context: &Context<'a>, profiles: &'static [&'static str], taken:
         original_event_uid: taken.always("uuid", context.uuid),
         tenant_uid: context.source.org.as_str(),
         event_code: taken.take("eventType", event.event_type.get()),
+        log_level: taken.take("severity", event.severity.get()),
         log_name: "Okta System Log",
         log_provider: "Okta",
         original_time: taken.always("published", context.published),

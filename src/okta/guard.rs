@@ -41,6 +41,11 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonFault> {
     }
 }
 
+/// Whether a JSON text is an object. Asked before reading into a struct, which serde would also fill from an array.
+pub fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
+}
+
 /// Counts brackets outside strings; iterative, so a hostile text costs no stack.
 fn depth_exceeds(bytes: &[u8], limit: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);

@@ -7,7 +7,7 @@ mod log_event;
 mod org;
 mod time;
 
-pub use guard::{JsonFault, check as check_json};
+pub use guard::{JsonFault, check as check_json, is_object};
 pub use log_event::{
     Actor, AuthenticationContext, Client, Detail, Device, GeographicalContext, Geolocation, IpHop, LogEvent, Outcome,
     Request, SecurityContext, Target, Text, Transaction, UserAgent, present,

@@ -1,0 +1,39 @@
+# The front door. `make` alone lists what there is.
+
+STACK  := python3 localstack/stack.py
+PYTHON := .local/venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint bench shell clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what demo and tests need, into .local (Debian packages too, when root)
+	@$(STACK) setup
+
+build: setup ## compile everything (debug)
+	@cargo build --locked --bins --examples
+
+demo: build ## watch the whole pipeline on real parts; DEMO_SECONDS=40 of events
+	@$(STACK) run --name demo -- $(PYTHON) localstack/demo.py
+
+lint: setup ## formatting, clippy, the CloudFormation template
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	.local/venv/bin/cfn-lint infra/cloudformation/*.yaml
+
+test: lint build ## lint, unit tests, integration tests on real parts
+	@$(STACK) run --name test -- cargo test --locked
+
+bench: setup ## the worker beside a bare pump on the same queue and broker
+	@cargo build --locked --release --bins --examples
+	@cargo build --locked --example mock-kafka
+	@$(STACK) run --name bench -- $(PYTHON) localstack/bench.py
+
+shell: build ## LocalStack and Kafka with a shell, to look around
+	@$(STACK) shell
+
+clean: ## remove what was built and installed
+	cargo clean
+	rm -rf .local

@@ -1,0 +1,178 @@
+//! Exactly once over crashes at every step, hand-over between workers, and stops.
+
+use std::collections::BTreeSet;
+
+use crate::support::{Bench, broker, event, events, org_event, until};
+
+/// Crashes the worker at a named point, starts it again, and asserts that everything is published once.
+fn crash_at(point: &str, bench: &Bench, published: impl Fn(&Bench) -> Vec<String>) {
+    let (bodies, wanted) = events(120);
+    // The first half is published and committed before the crash, so that there is a tail to look back over.
+    bench.send(&bodies[..60]);
+    let mut worker = bench.worker("worker");
+    until("the first half is published", || (published(bench).len() >= 60).then_some(()));
+    assert_eq!(worker.stop(), 0);
+    let mut worker = bench.start("worker", &[("OKTA_OCSF_CRASH_AT", point)]);
+    worker.until_ready();
+    bench.send(&bodies[60..]);
+    bench.send(&bodies[60..90]);
+    assert_eq!(worker.exit_status(), -1, "the worker dies at {point}");
+    let _worker = bench.worker("worker");
+    until("everything is published", || (published(bench).len() >= 120).then_some(()));
+    bench.until_drained();
+    let found = published(bench);
+    assert_eq!(found.len(), 120, "crash at {point}: every event once");
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), wanted);
+}
+
+fn in_topics(bench: &Bench) -> Vec<String> {
+    bench.published().into_iter().flat_map(|(uuid, count)| vec![uuid; count]).collect()
+}
+
+fn in_files(bench: &Bench) -> Vec<String> {
+    let path = bench.folder.join(format!("worker-data/output/{}.ocsf.authentication.ndjson", bench.name));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    // While the worker writes, the last line may be incomplete.
+    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_crash_between_landing_and_delete_loses_and_doubles_nothing() {
+    let _broker = broker();
+    crash_at("ingest.landed", &Bench::new("crash-landed"), in_topics);
+}
+
+#[test]
+fn a_crash_between_handing_over_and_acknowledgement_loses_and_doubles_nothing() {
+    let _broker = broker();
+    crash_at("fold.published", &Bench::new("crash-published"), in_topics);
+}
+
+#[test]
+fn a_crash_between_acknowledgement_and_commit_loses_and_doubles_nothing() {
+    let _broker = broker();
+    crash_at("fold.acknowledged", &Bench::new("crash-acknowledged"), in_topics);
+}
+
+#[test]
+fn a_crash_after_the_commit_loses_and_doubles_nothing() {
+    let _broker = broker();
+    crash_at("fold.committed", &Bench::new("crash-committed"), in_topics);
+}
+
+#[test]
+fn the_embedded_log_and_files_keep_the_same_promise() {
+    for point in ["ingest.landed", "fold.published", "fold.acknowledged", "fold.committed"] {
+        crash_at(point, &Bench::local("local"), in_files);
+    }
+}
+
+#[test]
+fn a_lost_data_directory_is_folded_again_without_publishing_again() {
+    let _broker = broker();
+    let bench = Bench::new("refold");
+    let (bodies, wanted) = events(100);
+    bench.send(&bodies[..50]);
+    let mut worker = bench.worker("worker");
+    bench.assert_published_once(
+        &wanted.iter().filter(|uuid| bodies[..50].iter().any(|b| b.contains(*uuid))).cloned().collect(),
+    );
+    assert_eq!(worker.stop(), 0);
+    std::fs::remove_dir_all(bench.folder.join("worker-data")).unwrap();
+    // Old duplicates come again beside new events: only folding the whole log again can tell them apart.
+    bench.send(&bodies);
+    let _worker = bench.worker("worker");
+    bench.assert_published_once(&wanted);
+    bench.until_drained();
+    bench.assert_published_once(&wanted);
+}
+
+#[test]
+fn partitions_move_between_workers_and_every_event_stays_single() {
+    let _broker = broker();
+    let bench =
+        Bench::new("handover").extra("[[org]]\nid = 'globex'\nevent_source = 'aws.partner/okta.com/globex/logs'\n");
+    // Two orgs on one queue, so that more than one partition carries something.
+    let config = |name: &str| {
+        let path = bench.config(name);
+        let text =
+            std::fs::read_to_string(&path).unwrap().replace("orgs = [\"acme\"]", "orgs = [\"acme\", \"globex\"]");
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let start = |name: &str| {
+        let worker = crate::support::Worker::start(&config(name), &bench.folder.join(format!("{name}.log")), &[]);
+        worker.until_ready();
+        worker
+    };
+    let mut wanted = BTreeSet::new();
+    let mut send = |count: usize| {
+        let uuids: Vec<_> = (0..count).map(|_| uuid::Uuid::new_v4()).collect();
+        let bodies = uuids.iter().enumerate().map(|(index, uuid)| {
+            let org = if index % 2 == 0 { "acme" } else { "globex" };
+            org_event(&format!("aws.partner/okta.com/{org}/logs"), &event(*uuid))
+        });
+        let bodies: Vec<String> = bodies.collect();
+        bench.send(&bodies);
+        bench.send(&bodies[..count / 4]);
+        wanted.extend(uuids.iter().map(ToString::to_string));
+    };
+    let mut first = start("first");
+    send(80);
+    let second = start("second");
+    send(80);
+    until("the second worker owns something", || (second.metric("okta_ocsf_partitions_owned", "") > 0.0).then_some(()));
+    first.kill();
+    send(80);
+    // The dead member's partitions pass on when its session ends; the new owner folds their log again.
+    until("the second worker owns all", || (second.metric("okta_ocsf_partitions_owned", "") >= 3.0).then_some(()));
+    let third = start("third");
+    send(80);
+    bench.assert_published_once(&wanted);
+    bench.until_drained();
+    bench.assert_published_once(&wanted);
+    drop(third);
+}
+
+#[test]
+fn records_carry_their_source_and_stay_in_their_partition() {
+    let _broker = broker();
+    let bench = Bench::new("headers");
+    let (bodies, wanted) = events(20);
+    bench.send(&bodies);
+    let _worker = bench.worker("worker");
+    bench.assert_published_once(&wanted);
+    for record in bench.tail(&["authentication"]) {
+        assert_eq!(record["key"], "acme");
+        let landing = record["headers"]["landing"].as_str().unwrap();
+        assert!(
+            landing.starts_with(&format!("{}:", record["partition"])),
+            "{landing} in partition {}",
+            record["partition"]
+        );
+        assert_eq!(record["value"]["metadata"]["tenant_uid"], "acme");
+    }
+    let landed = bench.tail(&["landing"]);
+    assert_eq!(landed.len(), 20);
+    assert_eq!(landed[0]["headers"]["origin"], "sqs");
+    assert_eq!(landed[0]["value"]["eventType"], "user.session.start", "the value is the LogEvent itself");
+}
+
+#[test]
+fn a_stop_ends_soon_and_gives_back_what_could_not_be_landed() {
+    // A Kafka that will never answer again: the mock cluster of this process, stopped.
+    let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
+    let bench = Bench::with_kafka("give-back", Some(cluster.bootstrap_servers()));
+    let mut worker = bench.worker("worker");
+    cluster.broker_down(-1).unwrap();
+    let (bodies, _) = events(25);
+    bench.send(&bodies);
+    until("the messages are in hand", || (bench.queue_depth() == (0, 25)).then_some(()));
+    let started = std::time::Instant::now();
+    assert_eq!(worker.stop(), 0);
+    let took = started.elapsed();
+    assert_eq!(bench.queue_depth().0, 25, "all are visible again at once; nothing was deleted");
+    // Not a matter of speed: the configured stop time is a promise.
+    assert!(took.as_secs() <= 12, "the stop took {took:?}");
+}

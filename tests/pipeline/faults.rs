@@ -1,0 +1,140 @@
+//! The outside world fails in the middle; nothing is lost, and the worker says what it waits for.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::{Bench, Proxy, Worker, broker, broker_alone, events, is_apache, stack, until};
+
+#[test]
+fn kafka_down_for_a_minute_in_the_middle() {
+    let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
+    let bench = Bench::with_kafka("outage", Some(cluster.bootstrap_servers()));
+    let (bodies, wanted) = events(600);
+    bench.send(&bodies[..200]);
+    let worker = bench.worker("worker");
+    until("it runs", || (worker.metric("okta_ocsf_published_total", "") > 0.0).then_some(()));
+    cluster.broker_down(-1).unwrap();
+    bench.send(&bodies[200..]);
+    std::thread::sleep(Duration::from_secs(60));
+    let deleted = worker.metric("okta_ocsf_sqs_deleted_total", "");
+    let landed = worker.metric("okta_ocsf_landed_total", "");
+    assert!(deleted <= landed && landed < 600.0, "nothing is deleted that is not landed: {deleted} of {landed}");
+    cluster.broker_up(-1).unwrap();
+    bench.assert_published_once(&wanted);
+    bench.until_drained();
+    assert!(!worker.log().contains("\"ERROR\""), "an outage that ends is no error:\n{}", worker.log());
+}
+
+#[test]
+fn a_broker_that_hangs_is_waited_for() {
+    if !is_apache() {
+        eprintln!("skipped: the mock cluster cannot be stopped like a process");
+        return;
+    }
+    let _alone = broker_alone();
+    let bench = Bench::new("hang");
+    let (bodies, wanted) = events(300);
+    bench.send(&bodies[..100]);
+    let worker = bench.worker("worker");
+    until("it runs", || (worker.metric("okta_ocsf_published_total", "") > 0.0).then_some(()));
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &stack("STACK_KAFKA_PID")]).status().unwrap().success());
+    };
+    signal("-STOP");
+    bench.send(&bodies[100..]);
+    // Longer than the group's session timeout, so that the partitions are taken away and given back.
+    std::thread::sleep(Duration::from_secs(15));
+    signal("-CONT");
+    bench.assert_published_once(&wanted);
+    bench.until_drained();
+    bench.assert_published_once(&wanted);
+}
+
+#[test]
+fn throttling_by_sqs_is_waited_out() {
+    let _broker = broker();
+    let proxy = Proxy::start(|action, before| {
+        (action == "ReceiveMessage" && (1..6).contains(&before)).then_some((400, "RequestThrottled"))
+    });
+    let bench = Bench::new("throttled").through(&proxy.url);
+    let (bodies, wanted) = events(50);
+    let worker = bench.worker("worker");
+    worker.until_logged("receive failed, trying again");
+    bench.send(&bodies);
+    bench.assert_published_once(&wanted);
+    assert!(worker.metric("okta_ocsf_sqs_errors_total", "ReceiveMessage") >= 5.0);
+    assert!(worker.ready().unwrap().0, "it has recovered");
+}
+
+#[test]
+fn deletes_that_fail_are_tried_again() {
+    let _broker = broker();
+    let proxy =
+        Proxy::start(|action, before| (action == "DeleteMessageBatch" && before < 3).then_some((500, "InternalError")));
+    let bench = Bench::new("deletes").through(&proxy.url);
+    let (bodies, wanted) = events(30);
+    bench.send(&bodies);
+    let _worker = bench.worker("worker");
+    bench.until_drained();
+    assert!(proxy.calls("DeleteMessageBatch") > 3);
+    bench.assert_published_once(&wanted);
+}
+
+#[test]
+fn credentials_that_stop_working_are_an_error_in_the_log_and_the_health_but_no_end() {
+    let _broker = broker();
+    let proxy = Proxy::start(|action, before| {
+        (action == "ReceiveMessage" && (2..5).contains(&before)).then_some((403, "InvalidClientTokenId"))
+    });
+    let bench = Bench::new("rotated").through(&proxy.url);
+    let worker = bench.worker("worker");
+    worker.until_logged("a person is needed");
+    let (bodies, wanted) = events(10);
+    bench.send(&bodies);
+    bench.assert_published_once(&wanted);
+}
+
+#[test]
+fn a_full_disk_ends_the_worker_with_a_reason_and_loses_nothing() {
+    let _broker = broker();
+    for bench in [Bench::new("disk"), Bench::local("disk-local")] {
+        let local = bench.name.starts_with("disk-local");
+        let (bodies, wanted) = events(400);
+        bench.send(&bodies);
+        // A limit on the size of files that is reported as an error, as a full disk is. The store's first file fits.
+        let mut command = Command::new("bash");
+        let run = format!(
+            "trap '' XFSZ; ulimit -f {}; exec {} run --config {}",
+            if local { 2_300 } else { 1_540 },
+            env!("CARGO_BIN_EXE_okta-ocsf"),
+            bench.config("worker").display()
+        );
+        command.args(["-c", &run]);
+        let mut worker = Worker::spawn(command, &bench.folder.join("worker.log"));
+        let status = worker.exit_status();
+        assert_eq!(status, 74, "{}", worker.log());
+        assert!(worker.log().contains("what to do:"), "{}", worker.log());
+        drop(worker);
+        let worker = bench.worker("worker");
+        if local {
+            until("everything is published", || {
+                (worker.metric("okta_ocsf_sqs_in_flight", "") == 0.0 && in_files(&bench).len() >= 400).then_some(())
+            });
+            bench.until_drained();
+            let found = in_files(&bench);
+            assert_eq!(found.len(), 400);
+            assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), wanted);
+        } else {
+            bench.assert_published_once(&wanted);
+            bench.until_drained();
+            bench.assert_published_once(&wanted);
+        }
+    }
+}
+
+fn in_files(bench: &Bench) -> Vec<String> {
+    let path = bench.folder.join(format!("worker-data/output/{}.ocsf.authentication.ndjson", bench.name));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,11 @@
+//! The worker as a process, on the real outside world: LocalStack's SQS and EventBridge, Apache Kafka, a simulated
+//! Okta org. Run by `make test`, which starts them; each test has its own queue, topics and data directory.
+
+mod bad_input;
+mod command_line;
+mod delivery;
+mod end_to_end;
+mod faults;
+mod security;
+mod start;
+mod support;

@@ -1,0 +1,200 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Worker, block_on, stack};
+
+pub const ORG: &str = "acme";
+pub const SOURCE: &str = "aws.partner/okta.com/acme/logs";
+
+/// One test's place: a queue, topic names, a folder, and the configuration that joins them.
+pub struct Bench {
+    pub name: String,
+    pub queue_url: String,
+    pub folder: PathBuf,
+    sqs: aws_sdk_sqs::Client,
+    /// Further TOML for the configuration.
+    extra: String,
+    kafka: Option<String>,
+    endpoint: Option<String>,
+}
+
+impl Bench {
+    /// A bench with a new queue, publishing to the stack's Kafka.
+    pub fn new(name: &str) -> Self {
+        Self::with_kafka(name, Some(stack("KAFKA_BROKERS")))
+    }
+
+    /// A bench without Kafka: a local log and NDJSON files.
+    pub fn local(name: &str) -> Self {
+        Self::with_kafka(name, None)
+    }
+
+    /// A bench on another Kafka.
+    pub fn with_kafka(name: &str, kafka: Option<String>) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("{name}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let folder = Path::new(&stack("STACK_DIR")).join("tests").join(&name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let sqs = block_on(async { aws_sdk_sqs::Client::new(&aws_config::load_from_env().await) });
+        let created = block_on(sqs.create_queue().queue_name(&name).send()).unwrap();
+        Self { queue_url: created.queue_url.unwrap(), name, folder, sqs, extra: String::new(), kafka, endpoint: None }
+    }
+
+    /// Uses a queue that exists, such as the deployed one.
+    pub fn on_queue(mut self, url: String) -> Self {
+        self.queue_url = url;
+        self
+    }
+
+    /// Reaches AWS by another endpoint.
+    pub fn through(mut self, endpoint: &str) -> Self {
+        self.endpoint = Some(endpoint.to_owned());
+        self
+    }
+
+    /// Adds TOML tables to the configuration.
+    pub fn extra(mut self, toml: &str) -> Self {
+        self.extra.push_str(toml);
+        self
+    }
+
+    /// The configuration of a worker with a data directory of its own.
+    pub fn config(&self, worker: &str) -> PathBuf {
+        let path = self.folder.join(format!("{worker}.toml"));
+        let data = self.folder.join(format!("{worker}-data"));
+        let kafka = self.kafka.as_ref().map_or(String::new(), |brokers| {
+            format!("[kafka]\nbrokers = {brokers:?}\n[kafka.topics]\npartitions = 3\nreplication_factor = 1\nmin_insync_replicas = 1\n")
+        });
+        let endpoint = self.endpoint.as_ref().map_or(String::new(), |url| format!("[aws]\nendpoint_url = {url:?}\n"));
+        let (url, name) = (&self.queue_url, &self.name);
+        let text = format!(
+            "[worker]\ndata_dir = {data:?}\n[[org]]\nid = {ORG:?}\nevent_source = {SOURCE:?}\n\
+             [[queue]]\nurl = {url:?}\norgs = [{ORG:?}]\nwait_seconds = 1\nvisibility_seconds = 6\n\
+             [landing]\ntopic = \"{name}.landing\"\ngroup = {name:?}\n\
+             [publish]\ntopic_prefix = \"{name}.ocsf\"\n[telemetry]\nlisten = \"127.0.0.1:0\"\nlog_format = \"json\"\n\
+             {kafka}{endpoint}{}",
+            self.quarantine_table(),
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn quarantine_table(&self) -> String {
+        // A test that sets limits brings the whole table.
+        let own = format!("[quarantine]\ntopic = \"{}.quarantine\"\n", self.name);
+        if self.extra.contains("[quarantine]") {
+            self.extra.replace("[quarantine]", own.trim_end())
+        } else {
+            own + &self.extra
+        }
+    }
+
+    /// Starts a worker and waits until it is ready.
+    pub fn worker(&self, name: &str) -> Worker {
+        let worker = self.start(name, &[]);
+        worker.until_ready();
+        worker
+    }
+
+    /// Starts a worker with further environment variables.
+    pub fn start(&self, name: &str, environment: &[(&str, &str)]) -> Worker {
+        Worker::start(&self.config(name), &self.folder.join(format!("{name}.log")), environment)
+    }
+
+    /// Puts bodies on the queue, ten a call.
+    pub fn send(&self, bodies: &[String]) {
+        for batch in bodies.chunks(10) {
+            let entries = batch.iter().enumerate().map(|(index, body)| {
+                SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build().unwrap()
+            });
+            let sent = self.sqs.send_message_batch().queue_url(&self.queue_url).set_entries(Some(entries.collect()));
+            let sent = block_on(sent.send()).unwrap();
+            assert!(sent.failed.is_empty(), "{:?}", sent.failed);
+        }
+    }
+
+    /// Messages waiting, and messages somebody holds.
+    pub fn queue_depth(&self) -> (u64, u64) {
+        let asked = self.sqs.get_queue_attributes().queue_url(&self.queue_url).attribute_names(QueueAttributeName::All);
+        let attributes = block_on(asked.send()).unwrap().attributes.unwrap();
+        let number = |name: QueueAttributeName| attributes.get(&name).and_then(|text| text.parse().ok()).unwrap_or(0);
+        (
+            number(QueueAttributeName::ApproximateNumberOfMessages),
+            number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+        )
+    }
+
+    /// Waits until the queue holds nothing at all.
+    pub fn until_drained(&self) {
+        super::until("the queue is empty", || (self.queue_depth() == (0, 0)).then_some(()));
+    }
+
+    /// Everything in the topics now, as `okta-ocsf tail --envelope` gives it.
+    pub fn tail(&self, topics: &[&str]) -> Vec<Value> {
+        let output = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"))
+            .arg("tail")
+            .args(topics)
+            .args(["--from-start", "--until-end", "--envelope", "--config"])
+            .arg(self.config("tail"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "tail: {}", String::from_utf8_lossy(&output.stderr));
+        output
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
+    }
+
+    /// The uuids of all published records and how often each is there.
+    pub fn published(&self) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for record in self.tail(&[]) {
+            let uuid = record["value"]["metadata"]["original_event_uid"].as_str().unwrap().to_owned();
+            *found.entry(uuid).or_default() += 1;
+        }
+        found
+    }
+
+    /// Waits until every uuid is published, then asserts that each is there once and nothing else is.
+    pub fn assert_published_once(&self, wanted: &BTreeSet<String>) {
+        super::until("every event is published", || {
+            let found = self.published();
+            wanted.iter().all(|uuid| found.contains_key(uuid)).then_some(())
+        });
+        let found = self.published();
+        let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+        assert!(doubled.is_empty(), "published more than once: {doubled:?}");
+        let unknown: Vec<_> = found.keys().filter(|uuid| !wanted.contains(*uuid)).collect();
+        assert!(unknown.is_empty(), "published but never sent: {unknown:?}");
+    }
+}
+
+/// A small sign-in event.
+pub fn event(uuid: Uuid) -> Value {
+    json!({
+        "uuid": uuid.to_string(), "published": "2026-05-04T10:20:30.123Z", "eventType": "user.session.start",
+        "severity": "INFO", "actor": {"id": "00u1", "type": "User", "alternateId": "ada@example.com"},
+        "outcome": {"result": "SUCCESS"}, "client": {"ipAddress": "192.0.2.7"},
+    })
+}
+
+/// An event in the envelope that EventBridge would put around it.
+pub fn org_event(source: &str, detail: &Value) -> String {
+    json!({"version": "0", "id": Uuid::new_v4().to_string(), "detail-type": "SystemLog", "source": source, "detail": detail})
+        .to_string()
+}
+
+/// So many enveloped events of the org, with their uuids.
+pub fn events(count: usize) -> (Vec<String>, BTreeSet<String>) {
+    let uuids: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+    let bodies = uuids.iter().map(|uuid| org_event(SOURCE, &event(*uuid))).collect();
+    (bodies, uuids.iter().map(Uuid::to_string).collect())
+}
