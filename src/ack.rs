@@ -7,18 +7,24 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::Class;
+use crate::error::ExitStatus;
 
 /// Why work was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotDelivered {
-    /// The receiver refused or could not be reached.
+    /// The receiver could not be reached or did not take it now; another try may work.
+    #[error("{0}")]
+    Failed(String),
+    /// The receiver will never take this, mostly for its size.
+    #[error("{0}")]
+    Refused(String),
+    /// The receiver takes nothing until a person acts.
     #[error("{what}")]
-    Failed {
+    Impossible {
         /// What the receiver said.
         what: String,
-        /// Whether trying again can help.
-        class: Class,
+        /// What the process should end with.
+        status: ExitStatus,
     },
     /// The work was dropped on the way, as happens when the process stops.
     #[error("dropped before it was delivered")]

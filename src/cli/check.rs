@@ -3,18 +3,15 @@ use std::time::Duration;
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use rdkafka::admin::AdminClient;
+use rdkafka::consumer::Consumer;
 use serde_json::json;
 
 use super::{ConfigArgument, runtime};
 use crate::config::{Config, QueueConfig};
 use crate::error::{Chain, ExitStatus};
 use crate::ingest::sqs::SqsQueue;
-use crate::kafka::{Cluster, Context};
+use crate::kafka::{Cluster, QUESTION_TIMEOUT};
 use crate::publish::Topics;
-
-/// One question may take this long, so that a check of everything ends while a person still looks.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ask every part of the outside world whether the worker could use it
 ///
@@ -112,26 +109,28 @@ async fn event_rule(aws: &aws_config::SdkConfig, rule: &str, queue_arn: Option<&
 async fn kafka(config: &Config, aws: &aws_config::SdkConfig) -> Vec<Finding> {
     let Some(kafka) = &config.kafka else { return Vec::new() };
     let what = format!("Kafka {}", kafka.brokers);
-    let cluster = match Cluster::new(kafka, aws).await {
+    let cluster = match Cluster::new(kafka, &config.landing.group, aws).await {
         Ok(cluster) => cluster,
         Err(error) => return vec![failed(&what, &Chain(&error).to_string())],
     };
     let topics = Topics::new(&config.publish.topic_prefix, &config.quarantine.topic);
     let names: Vec<_> = std::iter::once(config.landing.topic.as_str()).chain(topics.all()).map(str::to_owned).collect();
-    let create = kafka.topics.create;
+    let create = kafka.topics.create && !cluster.uses_tokens();
     let asked = tokio::task::spawn_blocking(move || ask_kafka(&cluster, &what, &names, create));
     asked.await.unwrap_or_else(|error| vec![failed("Kafka", &error.to_string())])
 }
 
 fn ask_kafka(cluster: &Cluster, what: &str, names: &[String], create: bool) -> Vec<Finding> {
-    let context = cluster.context("check");
-    let admin: Result<AdminClient<Context>, _> = cluster.config().create_with_context(context.clone());
-    let metadata = admin.as_ref().map_err(Clone::clone);
-    let metadata = metadata.and_then(|admin| admin.inner().fetch_metadata(None, QUESTION_TIMEOUT));
-    let metadata = match metadata {
+    let reader = match cluster.reader("check") {
+        Ok(reader) => reader,
+        Err(error) => return vec![failed(what, &error.to_string())],
+    };
+    let metadata = match reader.fetch_metadata(None, QUESTION_TIMEOUT) {
         Ok(metadata) => metadata,
         Err(error) => {
-            let reason = context.trouble().map_or_else(|| error.to_string(), |(_, reason)| reason);
+            // Why there is no answer is told in a callback, and callbacks run only while somebody polls.
+            let _ = reader.poll(Duration::from_millis(10));
+            let reason = reader.context().trouble().map_or_else(|| error.to_string(), |(_, reason)| reason);
             return vec![failed(what, &reason)];
         }
     };
@@ -141,7 +140,7 @@ fn ask_kafka(cluster: &Cluster, what: &str, names: &[String], create: bool) -> V
         let what = format!("topic {name}");
         findings.push(match partitions(&metadata, name) {
             None if create => fine(&what, "missing; will be created"),
-            None => failed(&what, "missing, and kafka.topics.create is off"),
+            None => failed(&what, "missing, and cannot be created (kafka.topics.create is off, or a token login)"),
             Some(count) if landing.is_some_and(|landing| count < landing) => {
                 failed(&what, &format!("{count} partitions, fewer than the landing topic"))
             }

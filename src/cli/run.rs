@@ -27,12 +27,16 @@ impl Run {
         let recorder = metrics::install()
             .map_err(|error| Fatal::new(ExitStatus::Software, "metrics cannot start").because(error))?;
         let stop = CancellationToken::new();
-        runtime()?.block_on(async {
+        let runtime = runtime()?;
+        let result = runtime.block_on(async {
             let signals = tokio::spawn(on_signals(stop.clone()));
             let result = worker::run(config, recorder, stop).await;
             signals.abort();
             result
-        })?;
+        });
+        // What still waits, such as a client that says goodbye to a broker that is away, ends with the process.
+        runtime.shutdown_background();
+        result?;
         Ok(ExitStatus::Ok)
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
@@ -11,10 +12,11 @@ use serde_json::{Value, json};
 use super::{ConfigArgument, runtime};
 use crate::config::{Config, KafkaConfig};
 use crate::error::{ExitStatus, Fatal};
-use crate::kafka::{Cluster, Context};
+use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
 use crate::publish::Topics;
 
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// A leader that moves, or a broker that was away, answers again after a few tries.
+const TRIES: u32 = 10;
 
 /// Print records of a topic as JSON lines
 ///
@@ -50,8 +52,8 @@ impl Tail {
         };
         let runtime = runtime()?;
         let aws = runtime.block_on(crate::aws::settings(&config.aws));
-        let cluster = runtime.block_on(Cluster::new(kafka, &aws))?;
-        let consumer = self.consumer(&cluster)?;
+        let cluster = runtime.block_on(Cluster::new(kafka, &config.landing.group, &aws))?;
+        let consumer = cluster.reader("tail").context("the Kafka client cannot start")?;
         let ends = self.assign(&consumer, &self.topics(&config), kafka)?;
         self.print(&consumer, ends)?;
         Ok(ExitStatus::Ok)
@@ -72,16 +74,6 @@ impl Tail {
             }
         });
         named.collect()
-    }
-
-    fn consumer(&self, cluster: &Cluster) -> anyhow::Result<BaseConsumer<Context>> {
-        cluster
-            .config()
-            .set("group.id", "okta-ocsf-tail") // required by the API; nothing is ever committed
-            .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "earliest")
-            .create_with_context(cluster.context("tail"))
-            .context("the Kafka client cannot start")
     }
 
     /// Assigns every partition; gives those with records left to print when `--until-end` is given.
@@ -105,7 +97,7 @@ impl Tail {
                     .into());
             }
             for partition in 0..i32::try_from(partitions)? {
-                let (low, high) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)?;
+                let (low, high) = watermarks(consumer, topic, partition)?;
                 let start = if self.from_start { low } else { high };
                 list.add_partition_offset(topic, partition, Offset::Offset(start))?;
                 if start < high {
@@ -146,6 +138,18 @@ impl Tail {
         output.flush()?;
         Ok(())
     }
+}
+
+fn watermarks(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
+    let mut answer = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT);
+    for _ in 1..TRIES {
+        if answer.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        answer = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT);
+    }
+    answer
 }
 
 fn envelope(message: &impl Message) -> Value {

@@ -1,9 +1,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use super::security;
@@ -21,14 +23,16 @@ pub struct Cluster {
     config: ClientConfig,
     tokens: Option<TokenSource>,
     brokers: String,
+    group: String,
 }
 
 impl Cluster {
-    /// Prepares the connection; fetches the first token where the mechanism needs one.
+    /// Prepares the connection; fetches the first token where the mechanism needs one. `group` is the one consumer
+    /// group that this user may need rights on.
     ///
     /// # Errors
     /// When the security settings cannot work or the token cannot be had.
-    pub async fn new(config: &KafkaConfig, aws: &aws_config::SdkConfig) -> Result<Self, Fatal> {
+    pub async fn new(config: &KafkaConfig, group: &str, aws: &aws_config::SdkConfig) -> Result<Self, Fatal> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", &config.brokers)
@@ -39,7 +43,37 @@ impl Cluster {
             .set("socket.keepalive.enable", "true");
         security::apply(&config.security, &mut client);
         let tokens = TokenSource::start(&config.security, aws).await?;
-        Ok(Self { config: client, tokens, brokers: config.brokers.clone() })
+        Ok(Self { config: client, tokens, brokers: config.brokers.clone(), group: group.to_owned() })
+    }
+
+    /// The consumer group.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// Whether we log in with tokens. rust-rdkafka's admin client cannot (its issue 757), so it creates no topics then.
+    pub fn uses_tokens(&self) -> bool {
+        self.tokens.is_some()
+    }
+
+    /// A client to ask questions with and to read partitions by hand; it never joins the group or commits.
+    ///
+    /// # Errors
+    /// When librdkafka rejects the settings.
+    pub fn reader(&self, name: &'static str) -> KafkaResult<BaseConsumer<Context>> {
+        let reader: BaseConsumer<Context> = self
+            .config()
+            // The API demands a group; naming ours asks for no further rights.
+            .set("group.id", &self.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .create_with_context(self.context(name))?;
+        if self.uses_tokens() {
+            // The token is handed over in a callback, and callbacks run only while somebody polls.
+            let _ = reader.poll(Duration::from_millis(200));
+        }
+        Ok(reader)
     }
 
     /// The bootstrap servers, for messages.

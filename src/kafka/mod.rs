@@ -12,6 +12,11 @@ pub use client::{Cluster, Context};
 pub use producer::{Outgoing, Producer, SendRefused};
 pub use topics::{TopicSpec, ensure_topics};
 
+use std::time::Duration;
+
+/// How long one question to the cluster may take.
+pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The largest message that we send and that our topics take, bytes: a 1 MiB event makes an OCSF record that holds it
 /// twice, in `raw_data` and `unmapped`, escaped.
 pub const MAX_MESSAGE_BYTES: usize = 8 << 20;

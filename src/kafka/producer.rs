@@ -11,7 +11,7 @@ use rdkafka::statistics::Statistics;
 use super::client::Context;
 use super::{Cluster, MAX_MESSAGE_BYTES};
 use crate::ack::{Ack, Delivery, NotDelivered};
-use crate::error::{Class, ExitStatus, Fatal};
+use crate::error::{ExitStatus, Fatal};
 
 /// Bytes that may wait in the producer. With Kafka down this is all that grows; SQS keeps the rest.
 const QUEUE_KBYTES: &str = "131072";
@@ -147,15 +147,17 @@ impl ClientContext for Reports {
 fn not_delivered(error: &KafkaError) -> NotDelivered {
     use RDKafkaErrorCode as Code;
     let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-    let class = match code {
-        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord => Class::Poison,
-        Code::Fatal
-        | Code::UnknownTopic
-        | Code::UnknownTopicOrPartition
-        | Code::UnknownPartition
-        | Code::TopicAuthorizationFailed
-        | Code::ClusterAuthorizationFailed => Class::Fatal,
-        _ => Class::Retry,
-    };
-    NotDelivered::Failed { what: error.to_string(), class }
+    let impossible = |status| NotDelivered::Impossible { what: error.to_string(), status };
+    match code {
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord => {
+            NotDelivered::Refused(error.to_string())
+        }
+        // Only a new producer can go on, and a new process brings one.
+        Code::Fatal => impossible(ExitStatus::Software),
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
+            impossible(ExitStatus::Unavailable)
+        }
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => impossible(ExitStatus::NoPermission),
+        _ => NotDelivered::Failed(error.to_string()),
+    }
 }

@@ -1,21 +1,23 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Context;
-use super::{Cluster, MAX_MESSAGE_BYTES};
+use super::{Cluster, MAX_MESSAGE_BYTES, QUESTION_TIMEOUT};
 use crate::config::TopicsConfig;
 use crate::error::{ExitStatus, Fatal};
 use crate::telemetry::Component;
 
-/// How long one question to the cluster may take.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Pause between two tries while the cluster does not answer.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long the creation of topics may take: a busy controller needs a second or two.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A topic that must exist.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ pub struct TopicSpec {
 /// `None` when `stop` was asked for first.
 ///
 /// # Errors
-/// When a topic is missing and may not be created, has too few partitions, or we are not allowed to see it.
+/// When a topic is missing and cannot be created, has too few partitions, or we are not allowed to see it.
 pub async fn ensure_topics(
     cluster: &Cluster,
     config: &TopicsConfig,
@@ -40,26 +42,30 @@ pub async fn ensure_topics(
     health: &Component,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<i32>>, Fatal> {
-    let context = cluster.context("admin");
-    let admin: AdminClient<Context> = cluster.config().create_with_context(context.clone()).map_err(|error| {
+    let reader = cluster.reader("admin").map_err(|error| {
         Fatal::new(ExitStatus::Config, "the Kafka client cannot start")
             .hint("check [kafka] and [kafka.security]")
             .because(error)
     })?;
-    let admin = std::sync::Arc::new(admin);
+    let reader = Arc::new(reader);
     let mut warned = false;
     loop {
-        match describe(&admin, topics).await {
+        let asked = tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            asked = describe(&reader, topics) => asked,
+        };
+        let pause = match asked {
             Ok(found) => {
                 let missing = missing(cluster, config, topics, &found)?;
                 if missing.is_empty() {
                     return Ok(Some(found.into_iter().flatten().collect()));
                 }
-                create(&admin, config, &missing).await?;
+                create(cluster, config, &missing).await?;
+                RETRY_PAUSE / 10
             }
-            Err(error) => {
-                refuse_if_hopeless(cluster, &context, &error)?;
-                let trouble = context.trouble().map_or_else(|| error.what.clone(), |(_, reason)| reason);
+            Err(unanswered) => {
+                refuse_if_hopeless(cluster, reader.context(), &unanswered)?;
+                let trouble = reader.context().trouble().map_or(unanswered.what, |(_, reason)| reason);
                 health.waiting(format!("Kafka at {} does not answer: {trouble}", cluster.brokers()));
                 if !warned {
                     warned = true;
@@ -69,11 +75,12 @@ pub async fn ensure_topics(
                         "Kafka does not answer, trying again"
                     );
                 }
+                RETRY_PAUSE
             }
-        }
+        };
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(if warned { RETRY_PAUSE } else { RETRY_PAUSE / 10 }) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -85,19 +92,20 @@ struct Unanswered {
 }
 
 /// The partitions of each topic, `None` for one that does not exist.
-async fn describe(
-    admin: &std::sync::Arc<AdminClient<Context>>,
-    topics: &[TopicSpec],
-) -> Result<Vec<Option<i32>>, Unanswered> {
+async fn describe(reader: &Arc<BaseConsumer<Context>>, topics: &[TopicSpec]) -> Result<Vec<Option<i32>>, Unanswered> {
     let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-    let admin = std::sync::Arc::clone(admin);
+    let reader = Arc::clone(reader);
     let asked = tokio::task::spawn_blocking(move || {
-        names.iter().map(|name| partitions(&admin.inner().fetch_metadata(Some(name), ADMIN_TIMEOUT), name)).collect()
+        let each = names.iter().map(|name| partitions(&reader.fetch_metadata(Some(name), QUESTION_TIMEOUT), name));
+        let answers = each.collect();
+        // Why there is no answer is told in a callback, and callbacks run only while somebody polls.
+        let _ = reader.poll(Duration::from_millis(10));
+        answers
     });
     asked.await.unwrap_or_else(|error| Err(Unanswered { what: error.to_string(), code: Code::Unknown }))
 }
 
-fn partitions(answer: &Result<Metadata, rdkafka::error::KafkaError>, name: &str) -> Result<Option<i32>, Unanswered> {
+fn partitions(answer: &Result<Metadata, KafkaError>, name: &str) -> Result<Option<i32>, Unanswered> {
     let metadata = answer.as_ref().map_err(|error| Unanswered {
         what: error.to_string(),
         code: error.rdkafka_error_code().unwrap_or(Code::Unknown),
@@ -139,17 +147,23 @@ fn missing<'t>(
     for (topic, partitions) in topics.iter().zip(found) {
         let wanted = topic.min_partitions.unwrap_or(config.partitions);
         match partitions {
-            None if config.create => missing.push(topic),
+            None if config.create && !cluster.uses_tokens() => missing.push(topic),
             None => {
+                let why = if config.create {
+                    "topics cannot be created with a token login"
+                } else {
+                    "kafka.topics.create is off"
+                };
+                let retention = topic.retention_ms.map_or(String::new(), |ms| format!(" --config retention.ms={ms}"));
                 let command = format!(
                     "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {wanted} \
-                     --replication-factor {} --config min.insync.replicas={} --config max.message.bytes={MAX_MESSAGE_BYTES}",
+                     --replication-factor {} --config min.insync.replicas={} --config max.message.bytes={MAX_MESSAGE_BYTES}{retention}",
                     cluster.brokers(),
                     topic.name,
                     config.replication_factor,
                     config.min_insync_replicas,
                 );
-                let what = format!("the topic {} does not exist, and kafka.topics.create is off", topic.name);
+                let what = format!("the topic {} does not exist, and {why}", topic.name);
                 return Err(Fatal::new(ExitStatus::Unavailable, what).hint(format!("create it:\n  {command}")));
             }
             Some(partitions) if topic.min_partitions.is_some_and(|least| *partitions < least) => {
@@ -167,7 +181,11 @@ fn missing<'t>(
     Ok(missing)
 }
 
-async fn create(admin: &AdminClient<Context>, config: &TopicsConfig, topics: &[&TopicSpec]) -> Result<(), Fatal> {
+async fn create(cluster: &Cluster, config: &TopicsConfig, topics: &[&TopicSpec]) -> Result<(), Fatal> {
+    let admin: AdminClient<Context> = cluster
+        .config()
+        .create_with_context(cluster.context("creation"))
+        .map_err(|error| Fatal::new(ExitStatus::Config, "the Kafka client cannot start").because(error))?;
     let min_insync = config.min_insync_replicas.to_string();
     let max_bytes = MAX_MESSAGE_BYTES.to_string();
     let retention: Vec<_> = topics.iter().map(|topic| topic.retention_ms.map(|ms| ms.to_string())).collect();
@@ -185,12 +203,16 @@ async fn create(admin: &AdminClient<Context>, config: &TopicsConfig, topics: &[&
         }
     });
     let wanted: Vec<_> = wanted.collect();
-    let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+    let options = AdminOptions::new().operation_timeout(Some(QUESTION_TIMEOUT)).request_timeout(Some(CREATION_TIMEOUT));
     let results = match admin.create_topics(&wanted, &options).await {
         Ok(results) => results,
         Err(error) => {
-            // The cluster went away between two questions; asking again tells.
             tracing::warn!(%error, "topics cannot be created, trying again");
+            // The cluster went away, which asking again tells; or it knows no such request, as librdkafka's mock
+            // cluster, and makes topics when a producer asks about them.
+            for topic in topics {
+                let _ = admin.inner().fetch_metadata(Some(&topic.name), CREATION_TIMEOUT);
+            }
             return Ok(());
         }
     };

@@ -19,7 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, Refused};
 use crate::ack::Ack;
 use crate::error::{Class, ExitStatus, Fatal};
-use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, Outgoing, Producer, SendRefused};
+use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
 
 /// How long one poll of the group may wait: also how late a stop is noticed.
 const POLL: Duration = Duration::from_millis(100);
@@ -27,8 +27,6 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long the partitions of a member that is gone stay without an owner. Long enough for a restart, which then moves
 /// nothing; brokers refuse less than 6 s.
 const SESSION_TIMEOUT_MS: &str = "10000";
-
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that librdkafka fetches ahead for one partition.
 const FETCH_AHEAD_KBYTES: &str = "32768";
@@ -72,6 +70,12 @@ impl LandingLog for KafkaLanding {
 
 /// Who works on the partitions that the group gives us. Called on the group's thread.
 pub trait Owners: Send + Sync {
+    /// We are a member now; whether partitions come with it is for the group to say.
+    fn joined(&self);
+
+    /// The group cannot be used until a person acts.
+    fn fail(&self, fatal: Fatal);
+
     /// A partition becomes ours: opens its state and says at which offset to start. `None` refuses it.
     fn prepare(&self, partition: i32) -> Option<u64>;
 
@@ -91,7 +95,7 @@ pub trait Owners: Send + Sync {
 pub fn run_group(
     cluster: &Cluster,
     topic: &str,
-    (group, instance): (&str, &str),
+    instance: &str,
     owners: &Arc<dyn Owners>,
     stopped: &dyn Fn() -> bool,
 ) -> Result<(), Fatal> {
@@ -102,11 +106,12 @@ pub fn run_group(
         assigned: Mutex::default(),
     };
     let failed = |error: KafkaError| {
-        Fatal::new(ExitStatus::Config, format!("the consumer group {group} cannot be joined")).because(error)
+        Fatal::new(ExitStatus::Config, format!("the consumer group {} cannot be joined", cluster.group()))
+            .because(error)
     };
     let consumer: BaseConsumer<GroupContext> = cluster
         .config()
-        .set("group.id", group)
+        .set("group.id", cluster.group())
         .set("group.instance.id", instance)
         .set("session.timeout.ms", SESSION_TIMEOUT_MS)
         .set("heartbeat.interval.ms", "2000")
@@ -129,59 +134,133 @@ pub fn run_group(
             Some(Ok(message)) => {
                 tracing::warn!(partition = message.partition(), "a record came before its partition was started");
             }
-            Some(Err(error)) => tracing::debug!(%error, "the consumer reports trouble"),
+            Some(Err(error)) => {
+                if let Some(fatal) = hopeless(cluster.group(), &error) {
+                    return Err(fatal);
+                }
+                tracing::debug!(%error, "the consumer reports trouble");
+            }
         }
         start_assigned(&consumer, topic, owners);
     }
-    let ours: Vec<i32> = partitions_of(&consumer.assignment().unwrap_or_default());
-    owners.stop(&ours);
-    consumer.unsubscribe();
+    owners.stop(&partitions_of(&consumer.assignment().unwrap_or_default()));
     Ok(())
 }
 
-/// Gives each new partition its own queue and starts the work on it.
+/// Trouble that trying again cannot end.
+fn hopeless(group: &str, error: &KafkaError) -> Option<Fatal> {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    let (status, what, hint) = match error.rdkafka_error_code()? {
+        Code::GroupAuthorizationFailed => (
+            ExitStatus::NoPermission,
+            format!("Kafka denies the consumer group {group}"),
+            "grant this user Read on the group",
+        ),
+        Code::TopicAuthorizationFailed => (
+            ExitStatus::NoPermission,
+            "Kafka denies reading the landing topic".to_owned(),
+            "grant this user Read on the topic",
+        ),
+        Code::Fatal | Code::FencedInstanceId => (
+            ExitStatus::Config,
+            format!("another process is the same member of the consumer group {group}"),
+            "give each worker a data directory of its own; a copied one carries the member's name in the file `instance`",
+        ),
+        _ => return None,
+    };
+    Some(Fatal::new(status, what).hint(hint).because(error.clone()))
+}
+
+/// Gives each new partition its own queue and starts the work on it. A partition about which the cluster does not
+/// answer now is left for the next round.
 fn start_assigned(consumer: &Arc<BaseConsumer<GroupContext>>, topic: &str, owners: &Arc<dyn Owners>) {
     let assigned = std::mem::take(&mut *lock(&consumer.context().assigned));
     for (partition, start) in assigned {
-        let Some(queue) = consumer.split_partition_queue(topic, partition) else {
-            tracing::error!(partition, "the partition has no queue");
-            continue;
-        };
-        let published_before = committed(consumer, topic, partition);
-        warn_of_expired(consumer, topic, partition, start.max(published_before));
-        let reader = KafkaPartition { consumer: Arc::clone(consumer), queue, topic: topic.to_owned(), partition };
-        owners.start(partition, Box::new(reader), published_before);
-        let mut list = TopicPartitionList::new();
-        list.add_partition(topic, partition);
-        if let Err(error) = consumer.resume(&list) {
-            tracing::error!(partition, %error, "the partition cannot be resumed");
+        match start_one(consumer, topic, owners, partition, start) {
+            Ok(()) => {}
+            Err(NotStarted::Hopeless(fatal)) => owners.fail(*fatal),
+            Err(NotStarted::Later(error)) => {
+                tracing::warn!(partition, %error, "the partition cannot be started yet, trying again");
+                lock(&consumer.context().assigned).push((partition, start));
+            }
         }
     }
 }
 
-fn committed(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32) -> u64 {
+enum NotStarted {
+    Later(KafkaError),
+    Hopeless(Box<Fatal>),
+}
+
+impl From<KafkaError> for NotStarted {
+    fn from(error: KafkaError) -> Self {
+        Self::Later(error)
+    }
+}
+
+fn start_one(
+    consumer: &Arc<BaseConsumer<GroupContext>>,
+    topic: &str,
+    owners: &Arc<dyn Owners>,
+    partition: i32,
+    start: u64,
+) -> Result<(), NotStarted> {
+    let published_before = committed(consumer, topic, partition)?;
+    check_range(consumer, topic, partition, start, published_before)?;
+    let Some(queue) = consumer.split_partition_queue(topic, partition) else {
+        return Err(NotStarted::Later(KafkaError::PartitionEOF(partition)));
+    };
+    let reader = KafkaPartition { consumer: Arc::clone(consumer), queue, topic: topic.to_owned(), partition };
+    owners.start(partition, Box::new(reader), published_before);
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);
-    let answer = consumer.committed_offsets(list, QUESTION_TIMEOUT).ok();
-    match answer.and_then(|list| list.find_partition(topic, partition).map(|entry| entry.offset())) {
-        Some(Offset::Offset(offset)) => u64::try_from(offset).unwrap_or(0),
-        _ => 0,
-    }
+    consumer.resume(&list)?;
+    Ok(())
 }
 
-/// Records that expired before anyone folded them are lost, and someone must know.
-fn warn_of_expired(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32, needed: u64) {
-    if let Ok((low, _)) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT) {
-        let low = u64::try_from(low).unwrap_or(0);
-        if low > needed {
-            tracing::error!(
-                partition,
-                needed,
-                low,
-                "landing records expired before they were folded; raise the topic's retention"
-            );
-        }
+/// The group's offset: everything before it was published. Not knowing it is not the same as there being none.
+fn committed(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32) -> KafkaResult<u64> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    let answer = consumer.committed_offsets(list, QUESTION_TIMEOUT)?;
+    let Some(entry) = answer.find_partition(topic, partition) else { return Ok(0) };
+    entry.error()?;
+    Ok(match entry.offset() {
+        Offset::Offset(offset) => u64::try_from(offset).unwrap_or(0),
+        _ => 0,
+    })
+}
+
+/// A log that ends before what we know of it is another log; one that starts after it has lost records.
+fn check_range(
+    consumer: &BaseConsumer<GroupContext>,
+    topic: &str,
+    partition: i32,
+    start: u64,
+    published_before: u64,
+) -> Result<(), NotStarted> {
+    let (low, high) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)?;
+    let (low, high) = (u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0));
+    let known = start.max(published_before);
+    if known > high {
+        let what = format!(
+            "landing partition {topic}/{partition} ends at {high}, but {known} was folded already: it is another log"
+        );
+        let fatal = Fatal::new(ExitStatus::Io, what).hint(
+            "if the topic was made anew, move the folder `state` in worker.data_dir away and reset the consumer group: \
+             kafka-consumer-groups.sh --reset-offsets --to-earliest",
+        );
+        return Err(NotStarted::Hopeless(Box::new(fatal)));
     }
+    if low > known {
+        tracing::error!(
+            partition,
+            needed = known,
+            low,
+            "landing records expired before they were folded; raise the topic's retention"
+        );
+    }
+    Ok(())
 }
 
 struct GroupContext {
@@ -214,6 +293,7 @@ impl ConsumerContext for GroupContext {
         let partitions = partitions_of(list);
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.owners.joined();
             self.take(consumer, &partitions, list, cooperative)
         } else {
             lock(&self.assigned).retain(|(partition, _)| !partitions.contains(partition));

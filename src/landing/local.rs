@@ -15,7 +15,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, Refused};
 use crate::ack::{Ack, NotDelivered};
-use crate::error::{Chain, Class};
+use crate::error::{Chain, Class, ExitStatus};
 
 /// Offset → (landed_at, headers as `name=value` lines, value).
 const LOG: TableDefinition<'_, u64, (i64, &str, &[u8])> = TableDefinition::new("landing");
@@ -79,6 +79,11 @@ impl LocalLanding {
         Ok(Self { queue: Some(queue), writer: Some(writer), shared })
     }
 
+    /// The offset after the last durable record.
+    pub fn end(&self) -> u64 {
+        *self.shared.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The one partition, from `offset` on.
     pub fn partition(&self, offset: u64) -> LocalPartition {
         LocalPartition { shared: Arc::clone(&self.shared), next: offset, buffer: VecDeque::new() }
@@ -124,9 +129,9 @@ impl Writer {
         while let Ok(first) = work.recv() {
             let batch: Vec<_> = std::iter::once(first).chain(work.try_iter().take(COMMIT_RECORDS - 1)).collect();
             let stored = self.store(&batch);
-            let delivery = stored.map_err(|error| NotDelivered::Failed {
+            let delivery = stored.map_err(|error| NotDelivered::Impossible {
                 what: format!("the landing log cannot be written: {}", Chain(&error)),
-                class: Class::Fatal,
+                status: ExitStatus::Io,
             });
             for (_, ack) in batch {
                 ack.redeem(delivery.clone());

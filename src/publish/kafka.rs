@@ -55,10 +55,16 @@ impl Sink for KafkaSink {
         Ok(Vec::new())
     }
 
-    fn recover(&self, partition: i32, next_offset: u64, _: &[u8]) -> Result<BTreeSet<SourceId>, PublishError> {
+    fn recover(
+        &self,
+        partition: i32,
+        from: u64,
+        _: &[u8],
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<BTreeSet<SourceId>, PublishError> {
         let mut found = BTreeSet::new();
-        for topic in self.topics.all() {
-            scan_tail(&self.cluster, topic, partition, next_offset, &mut found)?;
+        for topic in self.topics.of_classes() {
+            scan_tail(&self.cluster, (topic, partition), from, stopped, &mut found)?;
         }
         Ok(found)
     }

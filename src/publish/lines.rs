@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
 use crate::ack::Ack;
-use crate::error::Class;
+use crate::error::{Chain, Class, ExitStatus};
 
 /// Where the lines go.
 #[derive(Debug, Clone)]
@@ -97,14 +97,17 @@ impl Sink for LinesSink {
         Ok(sealed)
     }
 
-    fn recover(&self, _: i32, _: u64, sealed: &[u8]) -> Result<BTreeSet<SourceId>, PublishError> {
-        let lengths: BTreeMap<String, u64> = serde_json::from_slice(sealed).unwrap_or_default();
+    fn recover(&self, _: i32, _: u64, sealed: &[u8], _: &dyn Fn() -> bool) -> Result<BTreeSet<SourceId>, PublishError> {
+        // Nothing was ever proven: what stands in the files is somebody else's, or from before the state was lost.
+        let Ok(lengths) = serde_json::from_slice::<BTreeMap<String, u64>>(sealed) else {
+            return Ok(BTreeSet::new());
+        };
         let mut state = self.state();
         state.unproven.clear();
         let Target::Directory(directory) = state.target.clone() else {
             return Ok(BTreeSet::new());
         };
-        for topic in self.topics.all().filter(|topic| *topic != self.topics.quarantine()) {
+        for topic in self.topics.of_classes() {
             let proven = lengths.get(topic).copied().unwrap_or_default();
             let path = path_of(&directory, topic);
             if let Some(open) = state.files.get_mut(topic) {
@@ -178,7 +181,7 @@ fn io(what: &str, path: &Path, error: std::io::Error) -> PublishError {
 
 impl From<PublishError> for crate::ack::NotDelivered {
     fn from(error: PublishError) -> Self {
-        Self::Failed { what: crate::error::Chain(&error).to_string(), class: error.class }
+        Self::Impossible { what: Chain(&error).to_string(), status: ExitStatus::Io }
     }
 }
 
@@ -217,9 +220,21 @@ mod tests {
 
         // The commit that should follow the second seal never happened.
         let sink = open();
-        assert!(sink.recover(0, 2, &sealed).unwrap().is_empty());
+        assert!(sink.recover(0, 2, &sealed, &|| false).unwrap().is_empty());
         sink.publish(&record(2), tally.ack()).unwrap();
         sink.seal(0).unwrap();
         assert_eq!(text(), "{\"n\":1}\n{\"n\":2}\n", "the same lines again, once");
+    }
+
+    #[test]
+    fn files_that_were_never_sealed_are_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.base_event.ndjson");
+        std::fs::write(&path, "{\"from\":\"before\"}\n").unwrap();
+        let sink = LinesSink::open(Target::Directory(folder.path().into()), Topics::new("p", "q")).unwrap();
+        sink.recover(0, 0, b"", &|| false).unwrap();
+        sink.publish(&record(1), Tally::default().ack()).unwrap();
+        sink.seal(0).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"from\":\"before\"}\n{\"n\":1}\n");
     }
 }

@@ -56,10 +56,17 @@ pub trait Sink: Send + Sync {
     /// When the output cannot be written.
     fn seal(&self, partition: i32) -> Result<Vec<u8>, PublishError>;
 
-    /// Finds which outputs of landing records from `next_offset` on are already there, before a partition is folded.
-    /// `sealed` is what [`Sink::seal`] said at the last commit.
+    /// Finds which records of landing offsets from `from` on are already there, before a partition is folded.
+    /// `sealed` is what [`Sink::seal`] said at the last commit. Quarantine is not looked through: what is in it may
+    /// be there twice. Ends early, with an error, when `stopped`.
     ///
     /// # Errors
     /// When the output cannot be read.
-    fn recover(&self, partition: i32, next_offset: u64, sealed: &[u8]) -> Result<BTreeSet<SourceId>, PublishError>;
+    fn recover(
+        &self,
+        partition: i32,
+        from: u64,
+        sealed: &[u8],
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<BTreeSet<SourceId>, PublishError>;
 }

@@ -30,9 +30,14 @@ impl Topics {
         &self.quarantine
     }
 
-    /// All topics that hold outputs of the fold.
+    /// The topics of all classes.
+    pub fn of_classes(&self) -> impl Iterator<Item = &str> {
+        self.classes.iter().map(|(_, topic)| topic.as_str())
+    }
+
+    /// All topics that are written.
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.classes.iter().map(|(_, topic)| topic.as_str()).chain([self.quarantine.as_str()])
+        self.of_classes().chain([self.quarantine.as_str()])
     }
 }
 

@@ -130,7 +130,7 @@ async fn open_ends(
     let topics = Topics::new(&config.publish.topic_prefix, &config.quarantine.topic);
     let Some(kafka) = &config.kafka else { return open_local(config, topics).map(Some) };
     let component = health.component("kafka");
-    let cluster = Cluster::new(kafka, aws).await?;
+    let cluster = Cluster::new(kafka, &config.landing.group, aws).await?;
     if !make_topics(config, &cluster, &topics, &component, stop).await? {
         return Ok(None);
     }

@@ -48,19 +48,24 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
                 Fatal::new(ExitStatus::Io, "the state store cannot be opened")
                     .hint("check worker.data_dir: rights, free space, and that no other worker uses it")
             })?;
+            if start > log.end() {
+                return Err(Fatal::new(
+                    ExitStatus::Io,
+                    "the state is ahead of the landing log: it belongs to another one",
+                )
+                .hint("restore landing.redb in worker.data_dir, or move the folder `state` beside it away too"));
+            }
             owners.start(0, Box::new(log.partition(start)), 0);
             None
         }
         Log::Kafka(cluster, _) => {
             let cluster = cluster.clone();
-            let (landing, data_dir) = (shared.config.landing.clone(), Arc::clone(&shared.data_dir));
+            let (topic, data_dir) = (shared.config.landing.topic.clone(), Arc::clone(&shared.data_dir));
             let (fatal, stopped) = (shared.fatal.clone(), Arc::clone(&stopped));
             let owners: Arc<dyn Owners> = Arc::clone(&owners) as Arc<dyn Owners>;
             let run = move || {
                 let stopped = || stopped.load(Ordering::Relaxed);
-                if let Err(error) =
-                    run_group(&cluster, &landing.topic, (&landing.group, &data_dir.instance), &owners, &stopped)
-                {
+                if let Err(error) = run_group(&cluster, &topic, &data_dir.instance, &owners, &stopped) {
                     let _ = fatal.try_send(error);
                 }
             };
@@ -81,7 +86,10 @@ impl Normalize {
             let _ = tokio::task::spawn_blocking(move || owners.stop_within(&all, patience)).await;
         }
         if let Some(group) = self.group.take() {
-            let _ = tokio::task::spawn_blocking(move || group.join()).await;
+            // Leaving a group whose broker is away takes long and achieves nothing; the process may end meanwhile.
+            let left = stop_by.saturating_duration_since(Instant::now());
+            let leaving = tokio::task::spawn_blocking(move || group.join());
+            let _ = tokio::time::timeout(left, leaving).await;
         }
     }
 }
@@ -101,6 +109,14 @@ struct Running {
 }
 
 impl Owners for PartitionOwners {
+    fn joined(&self) {
+        self.report();
+    }
+
+    fn fail(&self, fatal: Fatal) {
+        let _ = self.shared.fatal.try_send(fatal);
+    }
+
     fn prepare(&self, partition: i32) -> Option<u64> {
         let path = self.shared.data_dir.state(&self.shared.config.landing.topic, partition);
         match RedbStore::open(&path) {

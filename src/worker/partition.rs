@@ -83,6 +83,7 @@ struct Batch {
     duplicates: u64,
     malformed: u64,
     suppressed: u64,
+    quarantined: Vec<&'static str>,
 }
 
 impl PartitionWorker {
@@ -119,6 +120,7 @@ impl PartitionWorker {
             let before = self.store.next_offset();
             let trouble = match self.work() {
                 Ok(()) | Err(Trouble::Stopped) => return Ok(()),
+                Err(_) if self.stopping() => return Ok(()),
                 Err(trouble) => trouble,
             };
             if let Some(fatal) = self.fatal(&trouble) {
@@ -152,7 +154,10 @@ impl PartitionWorker {
 
     /// Batches until stopped.
     fn work(&mut self) -> Result<(), Trouble> {
-        let known = self.sink.recover(self.partition, self.store.next_offset(), self.store.sink_position())?;
+        let from = self.store.next_offset().max(self.published_before);
+        let stop = Arc::clone(&self.stop);
+        let stopped = move || stop.load(Ordering::Relaxed);
+        let known = self.sink.recover(self.partition, from, self.store.sink_position(), &stopped)?;
         self.seal_start()?;
         let mut fold = Fold::new(&self.store, self.merge.dedupe_window_days);
         while !self.stopping() {
@@ -227,6 +232,7 @@ impl PartitionWorker {
             }
             Verdict::Fresh => {
                 batch.fresh += 1;
+                self.limit.note(None)?;
                 self.publish(record, source, batch)?;
             }
         }
@@ -281,9 +287,9 @@ impl PartitionWorker {
         }
     }
 
-    fn quarantine(&self, rejected: &Rejected, source: SourceId, batch: &Batch) -> Result<(), Trouble> {
+    fn quarantine(&self, rejected: &Rejected, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
         self.limit.note(Some(rejected.reason))?;
-        metrics::quarantined("ocsf", rejected.reason);
+        batch.quarantined.push(rejected.reason);
         self.insist(batch.tally.ack(), |ack| self.sink.quarantine(rejected, Some(source), ack))
     }
 
@@ -351,16 +357,20 @@ impl PartitionWorker {
                 "the landed events are almost entirely bad".into(),
                 "look at the quarantine topic; raise quarantine.stop_percent if this is expected",
             ),
-            Trouble::NotDelivered(NotDelivered::Failed { class: Class::Poison, .. }) => fatal(
+            Trouble::NotDelivered(NotDelivered::Refused(_)) => fatal(
                 ExitStatus::Unavailable,
                 "an output topic refuses a record for its size".into(),
                 "set max.message.bytes of the output topics to 8388608",
             ),
-            Trouble::NotDelivered(NotDelivered::Failed { class: Class::Fatal, .. })
-            | Trouble::Publish(PublishError { class: Class::Fatal, .. })
+            Trouble::NotDelivered(NotDelivered::Impossible { status, .. }) => fatal(
+                *status,
+                format!("the output of partition {} is refused", self.partition),
+                "mend the cause and start again; nothing is lost or published twice",
+            ),
+            Trouble::Publish(PublishError { class: Class::Fatal, .. })
             | Trouble::Landing(LandingError { class: Class::Fatal, .. }) => fatal(
                 ExitStatus::Io,
-                format!("the output of partition {} is refused", self.partition),
+                format!("the files of partition {} cannot be used", self.partition),
                 "mend the cause and start again; nothing is lost or published twice",
             ),
             _ => None,
@@ -375,6 +385,9 @@ impl Batch {
         metrics::folded("duplicate", self.duplicates);
         metrics::folded("malformed", self.malformed);
         metrics::suppressed(self.suppressed);
+        for reason in &self.quarantined {
+            metrics::quarantined("ocsf", reason);
+        }
         for (class, count) in &self.published {
             metrics::published(class.name(), *count);
         }

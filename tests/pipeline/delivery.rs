@@ -163,7 +163,7 @@ fn records_carry_their_source_and_stay_in_their_partition() {
 fn a_stop_ends_soon_and_gives_back_what_could_not_be_landed() {
     // A Kafka that will never answer again: the mock cluster of this process, stopped.
     let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
-    let bench = Bench::with_kafka("give-back", Some(cluster.bootstrap_servers()));
+    let bench = Bench::mock("give-back", &cluster);
     let mut worker = bench.worker("worker");
     cluster.broker_down(-1).unwrap();
     let (bodies, _) = events(25);

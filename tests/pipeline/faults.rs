@@ -8,7 +8,7 @@ use crate::support::{Bench, Proxy, Worker, broker, broker_alone, events, is_apac
 #[test]
 fn kafka_down_for_a_minute_in_the_middle() {
     let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
-    let bench = Bench::with_kafka("outage", Some(cluster.bootstrap_servers()));
+    let bench = Bench::mock("outage", &cluster);
     let (bodies, wanted) = events(600);
     bench.send(&bodies[..200]);
     let worker = bench.worker("worker");
@@ -94,42 +94,47 @@ fn credentials_that_stop_working_are_an_error_in_the_log_and_the_health_but_no_e
     bench.assert_published_once(&wanted);
 }
 
+/// Publishes half of the events, then starts the worker with a limit on the size of files, which the system reports
+/// as it reports a full disk, and asserts that it ends and says why.
+fn fill_the_disk(bench: &Bench, blocks: u32) -> std::collections::BTreeSet<String> {
+    let (bodies, wanted) = events(2_000);
+    bench.send(&bodies[..200]);
+    let mut worker = bench.worker("worker");
+    until("the first events are published", || (worker.metric("okta_ocsf_published_total", "") >= 200.0).then_some(()));
+    assert_eq!(worker.stop(), 0);
+    bench.send(&bodies[200..]);
+    let mut command = Command::new("bash");
+    let (program, config) = (env!("CARGO_BIN_EXE_okta-ocsf"), bench.config("worker"));
+    let run = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} run --config {}", config.display());
+    command.args(["-c", &run]);
+    let mut worker = Worker::spawn(command, &bench.folder.join("worker.log"));
+    assert_eq!(worker.exit_status(), 74, "{}", worker.log());
+    let log = worker.log();
+    assert!(log.contains("what to do:") && log.contains("File too large"), "{log}");
+    wanted
+}
+
 #[test]
 fn a_full_disk_ends_the_worker_with_a_reason_and_loses_nothing() {
     let _broker = broker();
-    for bench in [Bench::new("disk"), Bench::local("disk-local")] {
-        let local = bench.name.starts_with("disk-local");
-        let (bodies, wanted) = events(400);
-        bench.send(&bodies);
-        // A limit on the size of files that is reported as an error, as a full disk is. The store's first file fits.
-        let mut command = Command::new("bash");
-        let run = format!(
-            "trap '' XFSZ; ulimit -f {}; exec {} run --config {}",
-            if local { 2_300 } else { 1_540 },
-            env!("CARGO_BIN_EXE_okta-ocsf"),
-            bench.config("worker").display()
-        );
-        command.args(["-c", &run]);
-        let mut worker = Worker::spawn(command, &bench.folder.join("worker.log"));
-        let status = worker.exit_status();
-        assert_eq!(status, 74, "{}", worker.log());
-        assert!(worker.log().contains("what to do:"), "{}", worker.log());
-        drop(worker);
-        let worker = bench.worker("worker");
-        if local {
-            until("everything is published", || {
-                (worker.metric("okta_ocsf_sqs_in_flight", "") == 0.0 && in_files(&bench).len() >= 400).then_some(())
-            });
-            bench.until_drained();
-            let found = in_files(&bench);
-            assert_eq!(found.len(), 400);
-            assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), wanted);
-        } else {
-            bench.assert_published_once(&wanted);
-            bench.until_drained();
-            bench.assert_published_once(&wanted);
-        }
-    }
+    let bench = Bench::new("disk");
+    let wanted = fill_the_disk(&bench, 110);
+    let _worker = bench.worker("worker");
+    bench.assert_published_once(&wanted);
+    bench.until_drained();
+    bench.assert_published_once(&wanted);
+}
+
+#[test]
+fn a_full_disk_under_the_embedded_log_loses_nothing_either() {
+    let bench = Bench::local("disk");
+    let wanted = fill_the_disk(&bench, 700);
+    let _worker = bench.worker("worker");
+    until("everything is published", || (in_files(&bench).len() >= wanted.len()).then_some(()));
+    bench.until_drained();
+    let found = in_files(&bench);
+    assert_eq!(found.len(), wanted.len());
+    assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), wanted);
 }
 
 fn in_files(bench: &Bench) -> Vec<String> {

@@ -56,9 +56,22 @@ fn a_bearer_token_from_a_file() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let claims = format!("{{\"sub\":\"worker\",\"iat\":{now},\"exp\":{}}}", now + 3600);
     std::fs::write(&file, format!("{}.{}.\n", part("{\"alg\":\"none\"}"), part(&claims))).unwrap();
-    if let Some(bench) = bench("bearer", &format!("mechanism = 'OAUTHBEARER'\noauth.token_file = {file:?}")) {
-        carries_events(&bench, &[]);
-    }
+    let Some(bench) = bench("bearer", &format!("mechanism = 'OAUTHBEARER'\noauth.token_file = {file:?}")) else {
+        return;
+    };
+    // With a token login the worker cannot create topics, and says so.
+    let mut worker = bench.start("worker", &[]);
+    assert_eq!(worker.exit_status(), 69, "{}", worker.log());
+    assert!(worker.log().contains("kafka-topics.sh"), "{}", worker.log());
+    let plain = [
+        ("OKTA_OCSF__KAFKA__BROKERS", stack("KAFKA_BROKERS")),
+        ("OKTA_OCSF__KAFKA__SECURITY", "{ protocol = 'plaintext' }".to_owned()),
+    ];
+    let plain = plain.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut creator = bench.start("creator", &plain);
+    creator.until_ready();
+    assert_eq!(creator.stop(), 0);
+    carries_events(&bench, &[]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use crate::support::{Bench, Proxy, broker, events, stack, until};
 #[test]
 fn kafka_that_is_down_at_the_start_is_waited_for() {
     let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
+    let bench = Bench::mock("late-kafka", &cluster);
     cluster.broker_down(-1).unwrap();
-    let bench = Bench::with_kafka("late-kafka", Some(cluster.bootstrap_servers()));
     let (bodies, wanted) = events(20);
     bench.send(&bodies);
     let worker = bench.start("worker", &[]);

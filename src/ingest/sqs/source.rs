@@ -508,8 +508,8 @@ impl Open {
     fn redeem(&self, delivery: Delivery) {
         match delivery {
             Ok(()) => {}
-            Err(NotDelivered::Failed { what, class: Class::Fatal }) => {
-                self.settle(Outcome::Fatal(ExitStatus::Io, format!("nothing can be landed: {what}")));
+            Err(NotDelivered::Impossible { what, status }) => {
+                self.settle(Outcome::Fatal(status, format!("nothing can be landed: {what}")));
             }
             Err(_) => self.failed.store(true, Ordering::Relaxed),
         }

@@ -4,6 +4,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -44,6 +46,16 @@ impl Bench {
         let sqs = block_on(async { aws_sdk_sqs::Client::new(&aws_config::load_from_env().await) });
         let created = block_on(sqs.create_queue().queue_name(&name).send()).unwrap();
         Self { queue_url: created.queue_url.unwrap(), name, folder, sqs, extra: String::new(), kafka, endpoint: None }
+    }
+
+    /// A bench on a mock cluster of the test's own, which can be stopped. It has the topics, because a mock cluster
+    /// cannot be asked to create any.
+    pub fn mock(name: &str, cluster: &MockCluster<'_, DefaultProducerContext>) -> Self {
+        let bench = Self::with_kafka(name, Some(cluster.bootstrap_servers()));
+        for topic in ["landing", "quarantine", "ocsf.authentication", "ocsf.base_event"] {
+            cluster.create_topic(&format!("{}.{topic}", bench.name), 3, 1).unwrap();
+        }
+        bench
     }
 
     /// Uses a queue that exists, such as the deployed one.
