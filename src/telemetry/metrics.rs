@@ -33,6 +33,7 @@ const SQS_IN_FLIGHT: &str = "okta_ocsf_sqs_in_flight";
 const SQS_IN_FLIGHT_BYTES: &str = "okta_ocsf_sqs_in_flight_bytes";
 const LANDED: &str = "okta_ocsf_landed_total";
 const LANDING_SECONDS: &str = "okta_ocsf_landing_seconds";
+const LANDING_FAILED: &str = "okta_ocsf_landing_failed_total";
 const QUARANTINED: &str = "okta_ocsf_quarantined_total";
 const FOLDED: &str = "okta_ocsf_folded_total";
 const PUBLISHED: &str = "okta_ocsf_published_total";
@@ -63,6 +64,7 @@ pub const ALL: &[Description] = &[
     Description(SQS_IN_FLIGHT_BYTES, Kind::Gauge, &["queue"], "Bytes of such messages."),
     Description(LANDED, Kind::Counter, &["org", "origin"], "Records acknowledged by the landing log."),
     Description(LANDING_SECONDS, Kind::Histogram, &[], "From receiving a message to the acknowledgement of its landing records."),
+    Description(LANDING_FAILED, Kind::Counter, &["queue"], "Messages whose landing failed; they are received again."),
     Description(QUARANTINED, Kind::Counter, &["stage", "reason"], "Inputs that can never succeed, written to quarantine."),
     Description(FOLDED, Kind::Counter, &["verdict"], "Landing records folded: fresh, duplicate or malformed."),
     Description(PUBLISHED, Kind::Counter, &["class"], "OCSF records acknowledged by the output."),
@@ -143,6 +145,9 @@ mod record {
     pub fn landed(org: &str, origin: &'static str, elapsed: Duration) {
         counter!(LANDED, "org" => org.to_owned(), "origin" => origin).increment(1);
         histogram!(LANDING_SECONDS).record(elapsed);
+    }
+    pub fn landing_failed(queue: &str) {
+        counter!(LANDING_FAILED, "queue" => queue.to_owned()).increment(1);
     }
     pub fn quarantined(stage: &'static str, reason: &'static str) {
         counter!(QUARANTINED, "stage" => stage, "reason" => reason).increment(1);

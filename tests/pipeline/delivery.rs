@@ -29,14 +29,6 @@ fn in_topics(bench: &Bench) -> Vec<String> {
     bench.published().into_iter().flat_map(|(uuid, count)| vec![uuid; count]).collect()
 }
 
-fn in_files(bench: &Bench) -> Vec<String> {
-    let path = bench.folder.join(format!("worker-data/output/{}.ocsf.authentication.ndjson", bench.name));
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    // While the worker writes, the last line may be incomplete.
-    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect()
-}
-
 #[test]
 fn a_crash_between_landing_and_delete_loses_and_doubles_nothing() {
     let _broker = broker();
@@ -64,7 +56,7 @@ fn a_crash_after_the_commit_loses_and_doubles_nothing() {
 #[test]
 fn the_embedded_log_and_files_keep_the_same_promise() {
     for point in ["ingest.landed", "fold.published", "fold.acknowledged", "fold.committed"] {
-        crash_at(point, &Bench::local("local"), in_files);
+        crash_at(point, &Bench::local("local"), Bench::in_files);
     }
 }
 

@@ -130,16 +130,9 @@ fn a_full_disk_under_the_embedded_log_loses_nothing_either() {
     let bench = Bench::local("disk");
     let wanted = fill_the_disk(&bench, 700);
     let _worker = bench.worker("worker");
-    until("everything is published", || (in_files(&bench).len() >= wanted.len()).then_some(()));
+    until("everything is published", || (bench.in_files().len() >= wanted.len()).then_some(()));
     bench.until_drained();
-    let found = in_files(&bench);
+    let found = bench.in_files();
     assert_eq!(found.len(), wanted.len());
     assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), wanted);
-}
-
-fn in_files(bench: &Bench) -> Vec<String> {
-    let path = bench.folder.join(format!("worker-data/output/{}.ocsf.authentication.ndjson", bench.name));
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let records = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect()
 }

@@ -1,6 +1,8 @@
 //! The worker as a process, on the real outside world: LocalStack's SQS and EventBridge, Apache Kafka, a simulated
 //! Okta org. Run by `make test`, which starts them; each test has its own queue, topics and data directory.
 
+#![allow(clippy::unwrap_used)] // where a test cannot go on, it fails
+
 mod bad_input;
 mod command_line;
 mod delivery;

@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::{
 };
 
 use super::inflight::BATCH;
-use super::queue::{Delivered, Handle, Queue, QueueError, Refusal};
+use super::queue::{Answer, Delivered, Handle, Queue, QueueError, Refusal};
 use crate::config::QueueConfig;
 use crate::error::Class;
 
@@ -77,7 +77,7 @@ impl Queue for SqsQueue {
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(delivered).collect())
     }
 
-    async fn delete(&self, handles: Vec<Handle>) -> Result<Vec<Result<(), Refusal>>, QueueError> {
+    async fn delete(&self, handles: Vec<Handle>) -> Answer {
         let count = handles.len();
         let entries = handles.into_iter().enumerate().filter_map(|(index, handle)| {
             DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle.0).build().ok()
@@ -95,11 +95,7 @@ impl Queue for SqsQueue {
         Ok(results(count, &answer.failed))
     }
 
-    async fn change_visibility(
-        &self,
-        handles: Vec<Handle>,
-        timeout: Duration,
-    ) -> Result<Vec<Result<(), Refusal>>, QueueError> {
+    async fn change_visibility(&self, handles: Vec<Handle>, timeout: Duration) -> Answer {
         let count = handles.len();
         let seconds = i32::try_from(timeout.as_secs()).unwrap_or(i32::MAX);
         let entries = handles.into_iter().enumerate().filter_map(|(index, handle)| {

@@ -4,7 +4,7 @@
 //! takes it, `Deleting` while that call runs, and gone when the queue confirms. In each state its visibility is kept
 //! alive. All times come from outside.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::queue::{Handle, Refusal};
@@ -22,14 +22,23 @@ const MAX_DELETE_TRIES: u32 = 8;
 /// Pause after the first refused delete; doubled for each further one.
 const DELETE_RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// The part of the visibility after which it is extended: early enough that the call is under way before half is gone.
+const EXTEND_AFTER: u32 = 3;
+
+/// The part of the visibility to wait for the answer to an extension before asking again.
+const EXTEND_AGAIN_AFTER: u32 = 4;
+
 /// Pause before a failed extension is tried again.
 const EXTEND_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// What is in it is on its way to the log.
     Working,
-    Deletable { since: Instant, not_before: Instant, tries: u32 },
+    /// It may be deleted from `ready_at` on; `tries` deletes were refused.
+    Deletable { ready_at: Instant, tries: u32 },
+    /// A delete call, the `tries`th, has taken it.
     Deleting { tries: u32 },
 }
 
@@ -41,8 +50,8 @@ struct Held<P> {
     deadline: Instant,
     /// Where it stands in the order of extensions.
     extend_at: Instant,
-    /// Rides with the message and is dropped with it.
-    _permit: P,
+    /// Rides with the message.
+    permit: P,
 }
 
 /// The tracker. `P` is whatever limits how much may be held.
@@ -52,13 +61,14 @@ pub struct InFlight<P> {
     held: HashMap<String, Held<P>>,
     /// (time to extend, message id), the next first.
     extensions: BTreeSet<(Instant, String)>,
-    deletable: VecDeque<String>,
+    /// (time from which it may be deleted, message id), the next first.
+    deletable: BTreeSet<(Instant, String)>,
 }
 
 impl<P> InFlight<P> {
     /// `visibility` is what a receive and an extension give.
     pub fn new(visibility: Duration) -> Self {
-        Self { visibility, held: HashMap::new(), extensions: BTreeSet::new(), deletable: VecDeque::new() }
+        Self { visibility, held: HashMap::new(), extensions: BTreeSet::new(), deletable: BTreeSet::new() }
     }
 
     /// How many messages are held.
@@ -69,61 +79,61 @@ impl<P> InFlight<P> {
     /// Notes a received message. False when it is held already: the queue gave it again because an extension came too
     /// late, and only the handle is new; the work on it goes on.
     pub fn admit(&mut self, message_id: &str, handle: Handle, permit: P, now: Instant) -> bool {
-        let deadline = now + self.visibility;
-        let extend_at = now + self.visibility / 2;
+        let (deadline, extend_at) = (now + self.visibility, now + self.visibility / EXTEND_AFTER);
+        let known = match self.held.get_mut(message_id) {
+            Some(held) => {
+                self.extensions.remove(&(held.extend_at, message_id.to_owned()));
+                (held.handle, held.deadline, held.extend_at) = (handle, deadline, extend_at);
+                true
+            }
+            None => {
+                let held = Held { handle, state: State::Working, deadline, extend_at, permit };
+                self.held.insert(message_id.to_owned(), held);
+                false
+            }
+        };
         self.extensions.insert((extend_at, message_id.to_owned()));
-        if let Some(held) = self.held.get_mut(message_id) {
-            self.extensions.remove(&(held.extend_at, message_id.to_owned()));
-            self.extensions.insert((extend_at, message_id.to_owned()));
-            held.handle = handle;
-            held.deadline = deadline;
-            held.extend_at = extend_at;
-            return false;
-        }
-        let held = Held { handle, state: State::Working, deadline, extend_at, _permit: permit };
-        self.held.insert(message_id.to_owned(), held);
-        true
+        !known
     }
 
-    /// Everything in the message is durable.
+    /// Everything in the message is durable. Says nothing new when an earlier delivery of it was landed already.
     pub fn landed(&mut self, message_id: &str, now: Instant) {
-        if let Some(held) = self.held.get_mut(message_id) {
-            held.state = State::Deletable { since: now, not_before: now, tries: 0 };
-            self.deletable.push_back(message_id.to_owned());
+        if let Some(held) = self.held.get_mut(message_id)
+            && held.state == State::Working
+        {
+            held.state = State::Deletable { ready_at: now, tries: 0 };
+            self.deletable.insert((now, message_id.to_owned()));
         }
     }
 
-    /// Stops holding a message without deleting it; returns its handle if it was held.
-    pub fn forget(&mut self, message_id: &str) -> Option<Handle> {
+    /// Stops holding a message without deleting it; returns its handle and permit if it was held.
+    pub fn forget(&mut self, message_id: &str) -> Option<(Handle, P)> {
         let held = self.held.remove(message_id)?;
         self.extensions.remove(&(held.extend_at, message_id.to_owned()));
-        Some(held.handle)
+        if let State::Deletable { ready_at, .. } = held.state {
+            self.deletable.remove(&(ready_at, message_id.to_owned()));
+        }
+        Some((held.handle, held.permit))
     }
 
     /// The next delete call, if one is due: a full batch, or messages that waited long enough. `all` takes what there
     /// is, for the end.
     pub fn next_delete(&mut self, now: Instant, all: bool) -> Vec<(String, Handle)> {
-        self.deletable.retain(|id| matches!(self.held.get(id).map(|held| held.state), Some(State::Deletable { .. })));
-        let due = |id: &String| match self.held.get(id).map(|held| held.state) {
-            Some(State::Deletable { since, not_before, .. }) => (not_before <= now, since + DELETE_LINGER <= now),
-            _ => (false, false),
-        };
-        let ready: Vec<String> = self.deletable.iter().filter(|id| due(id).0).take(BATCH).cloned().collect();
-        let waited = ready.iter().any(|id| due(id).1);
-        if ready.is_empty() || (ready.len() < BATCH && !waited && !all) {
+        let ready = due(&self.deletable, now);
+        let waited = ready.first().is_some_and(|(ready_at, _)| *ready_at + DELETE_LINGER <= now);
+        if ready.len() < BATCH && !waited && !all {
             return Vec::new();
         }
-        self.deletable.retain(|id| !ready.contains(id));
-        ready.into_iter().filter_map(|id| self.start_delete(id)).collect()
+        ready.into_iter().filter_map(|entry| self.start_delete(entry)).collect()
     }
 
-    fn start_delete(&mut self, id: String) -> Option<(String, Handle)> {
-        let held = self.held.get_mut(&id)?;
+    fn start_delete(&mut self, entry: (Instant, String)) -> Option<(String, Handle)> {
+        self.deletable.remove(&entry);
+        let held = self.held.get_mut(&entry.1)?;
         if let State::Deletable { tries, .. } = held.state {
             held.state = State::Deleting { tries: tries + 1 };
         }
-        let handle = held.handle.clone();
-        Some((id, handle))
+        Some((entry.1, held.handle.clone()))
     }
 
     /// What the queue said of one message of a delete call. True when the message is deleted.
@@ -138,9 +148,10 @@ impl<P> InFlight<P> {
             }
             Err(Refusal::Again(_)) if tries < MAX_DELETE_TRIES => {
                 let pause = DELETE_RETRY_PAUSE * 2u32.saturating_pow(tries.saturating_sub(1));
+                let ready_at = now + pause;
                 if let Some(held) = self.held.get_mut(message_id) {
-                    held.state = State::Deletable { since: now, not_before: now + pause, tries };
-                    self.deletable.push_back(message_id.to_owned());
+                    held.state = State::Deletable { ready_at, tries };
+                    self.deletable.insert((ready_at, message_id.to_owned()));
                 }
             }
             Err(_) => {
@@ -150,49 +161,46 @@ impl<P> InFlight<P> {
         false
     }
 
-    /// Messages to extend now, at most one call's worth: half of their visibility is gone.
+    /// Messages to extend now, at most one call's worth, the most urgent first.
     pub fn next_extension(&mut self, now: Instant) -> Vec<(String, Handle)> {
-        let due: Vec<_> = self.extensions.iter().take(BATCH).take_while(|(at, _)| *at <= now).cloned().collect();
-        let mut batch = Vec::with_capacity(due.len());
-        for (at, id) in due {
-            self.extensions.remove(&(at, id.clone()));
-            if let Some(held) = self.held.get_mut(&id) {
-                // Not again until the answer is here, or well before the end if it never comes.
-                held.extend_at = now + self.visibility / 4;
-                self.extensions.insert((held.extend_at, id.clone()));
-                batch.push((id, held.handle.clone()));
-            }
-        }
-        batch
+        due(&self.extensions, now).into_iter().filter_map(|entry| self.start_extension(entry, now)).collect()
+    }
+
+    fn start_extension(&mut self, entry: (Instant, String), now: Instant) -> Option<(String, Handle)> {
+        self.extensions.remove(&entry);
+        let held = self.held.get_mut(&entry.1)?;
+        // Not again until the answer is here, or well before the end if it never comes.
+        held.extend_at = now + self.visibility / EXTEND_AGAIN_AFTER;
+        self.extensions.insert((held.extend_at, entry.1.clone()));
+        Some((entry.1, held.handle.clone()))
     }
 
     /// What the queue said of one message of an extension call that was sent at `sent`.
     pub fn extended(&mut self, message_id: &str, result: &Result<(), Refusal>, sent: Instant) {
         let Some(held) = self.held.get_mut(message_id) else { return };
-        self.extensions.remove(&(held.extend_at, message_id.to_owned()));
-        match result {
+        let extend_at = match result {
             Ok(()) => {
                 held.deadline = sent + self.visibility;
-                held.extend_at = sent + self.visibility / 2;
+                sent + self.visibility / EXTEND_AFTER
             }
-            Err(Refusal::Again(_)) if sent < held.deadline => held.extend_at = sent + EXTEND_RETRY_PAUSE,
+            Err(Refusal::Again(_)) if sent < held.deadline => sent + EXTEND_RETRY_PAUSE,
             // It will come back to someone. If it still lands here, that is a duplicate, which the fold drops.
             Err(_) => {
-                self.held.remove(message_id);
+                self.forget(message_id);
                 return;
             }
-        }
-        self.extensions.insert((held.extend_at, message_id.to_owned()));
+        };
+        self.extensions.remove(&(held.extend_at, message_id.to_owned()));
+        self.extensions.insert((extend_at, message_id.to_owned()));
+        held.extend_at = extend_at;
     }
 
     /// When there is something to do next, if nothing else happens.
     pub fn wake_at(&self) -> Option<Instant> {
         let extension = self.extensions.first().map(|(at, _)| *at);
-        let delete = self.deletable.iter().filter_map(|id| match self.held.get(id)?.state {
-            State::Deletable { since, not_before, .. } => Some((since + DELETE_LINGER).max(not_before)),
-            _ => None,
-        });
-        extension.into_iter().chain(delete).min()
+        let lingered = self.deletable.first().map(|(ready_at, _)| *ready_at + DELETE_LINGER);
+        let full = self.deletable.iter().nth(BATCH - 1).map(|(ready_at, _)| *ready_at);
+        [extension, lingered, full].into_iter().flatten().min()
     }
 
     /// Gives up everything that is held, for the end: the handles of all messages that were not deleted.
@@ -201,6 +209,11 @@ impl<P> InFlight<P> {
         self.deletable.clear();
         self.held.drain().map(|(_, held)| held.handle).collect()
     }
+}
+
+/// The first entries that are due, at most one call's worth.
+fn due(entries: &BTreeSet<(Instant, String)>, now: Instant) -> Vec<(Instant, String)> {
+    entries.iter().take(BATCH).take_while(|(at, _)| *at <= now).cloned().collect()
 }
 
 #[cfg(test)]

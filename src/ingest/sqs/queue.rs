@@ -43,24 +43,22 @@ pub enum Refusal {
     Again(String),
 }
 
-/// The queue: three verbs and a question.
+/// What a batch call says: for each message in order whether it was served, or that the call failed as a whole.
+pub type Answer = Result<Vec<Result<(), Refusal>>, QueueError>;
+
+/// The queue: three verbs. How often each is tried, and why, is in `design.md`.
 ///
 /// Batch calls take at most 10 messages and say, for each of them in order, whether it was served: SQS answers 200
 /// also when it served only some.
 pub trait Queue: Send + Sync + 'static {
-    /// Up to 10 messages, waiting for the first as long as the queue was told to. An empty list is normal. Retried
-    /// inside as the SDK sees fit. Dropping the future may strand messages until their visibility ends.
+    /// Up to 10 messages, waiting for the first as long as the queue was told to. An empty list is normal. Not
+    /// retried inside: the caller pauses first. Dropping the future may strand messages until their visibility ends.
     fn receive(&self) -> impl Future<Output = Result<Vec<Delivered>, QueueError>> + Send;
 
     /// Deletes messages. Not retried inside: the caller sees each refusal, and a redelivery would be harmless.
-    fn delete(&self, handles: Vec<Handle>)
-    -> impl Future<Output = Result<Vec<Result<(), Refusal>>, QueueError>> + Send;
+    fn delete(&self, handles: Vec<Handle>) -> impl Future<Output = Answer> + Send;
 
     /// Hides messages for `timeout` from now; zero gives them back at once. Retried hard inside: losing a message we
     /// work on is the costly failure.
-    fn change_visibility(
-        &self,
-        handles: Vec<Handle>,
-        timeout: Duration,
-    ) -> impl Future<Output = Result<Vec<Result<(), Refusal>>, QueueError>> + Send;
+    fn change_visibility(&self, handles: Vec<Handle>, timeout: Duration) -> impl Future<Output = Answer> + Send;
 }

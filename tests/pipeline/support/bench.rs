@@ -165,6 +165,15 @@ impl Bench {
             .collect()
     }
 
+    /// The uuids of all sign-ins in the output file of the worker named `worker`.
+    pub fn in_files(&self) -> Vec<String> {
+        let path = self.folder.join(format!("worker-data/output/{}.ocsf.authentication.ndjson", self.name));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        // While the worker writes, the last line may be incomplete.
+        let records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// The uuids of all published records and how often each is there.
     pub fn published(&self) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();

@@ -38,9 +38,9 @@ impl Proxy {
         });
         let listener = block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        block_on(async {
-            tokio::spawn(axum::serve(listener, Router::new().fallback(handle).with_state(shared)).into_future())
-        });
+        let serving = axum::serve(listener, Router::new().fallback(handle).with_state(shared)).into_future();
+        // Serves until the test process ends.
+        drop(block_on(async { tokio::spawn(serving) }));
         Self { url, calls }
     }
 

@@ -1,0 +1,188 @@
+//! Lands what is in the messages, and quarantines what cannot land.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+
+use super::queue::{Delivered, Queue};
+use super::receiver::Permit;
+use super::source::{Action, Hopeless, Outcome, Parts, now};
+use crate::ack::{Ack, Delivery, NotDelivered};
+use crate::error::ExitStatus;
+use crate::ingest::{Arrived, Poison, decode};
+use crate::landing::{Kind, LandingRecord, Origin, Refused};
+use crate::okta::OrgId;
+use crate::publish::{Busy, Rejected, TooMuchIsBad};
+use crate::telemetry::metrics;
+
+/// Pause before a refused record is offered again. Refusals end within a broker round trip.
+const REFUSED_PAUSE: Duration = Duration::from_millis(5);
+
+/// One message to land.
+pub struct Job {
+    /// The message.
+    pub message: Delivered,
+    /// When it came.
+    pub received: Instant,
+    /// Its room, kept until the last ack is redeemed: also a message that the tracker forgot meanwhile takes memory.
+    pub permit: Arc<Permit>,
+}
+
+/// Lands the messages in the order in which they came.
+pub async fn lander<Q: Queue>(
+    parts: Arc<Parts<Q>>,
+    mut jobs: mpsc::Receiver<Job>,
+    actions: mpsc::Sender<Action>,
+    hopeless: mpsc::Sender<Hopeless>,
+) {
+    let told = Told { actions, hopeless };
+    while let Some(job) = jobs.recv().await {
+        if let Err(too_much) = land(&parts, job, &told).await {
+            told.hopeless(ExitStatus::BadData, format!("the input is almost entirely bad: {too_much}"));
+        }
+    }
+}
+
+/// Who is told what became of messages.
+#[derive(Clone)]
+struct Told {
+    actions: mpsc::Sender<Action>,
+    hopeless: mpsc::Sender<Hopeless>,
+}
+
+impl Told {
+    fn hopeless(&self, status: ExitStatus, what: String) {
+        // When it is full, a reason to end is there already.
+        let _ = self.hopeless.try_send(Hopeless(status, what));
+    }
+}
+
+/// Lands everything in one message; the last ack settles the message.
+async fn land<Q: Queue>(parts: &Parts<Q>, job: Job, told: &Told) -> Result<(), TooMuchIsBad> {
+    let Job { message, received, permit } = job;
+    let decoded = decode(message.body.as_bytes(), &parts.orgs);
+    let settlement = Settlement::new(message.message_id.clone(), decoded.len(), permit, told.clone());
+    for one in decoded {
+        parts.limit.note(one.as_ref().err().map(|poison| poison.reason))?;
+        match one.and_then(|arrived| small_enough(arrived, parts.landing.max_value_bytes())) {
+            Ok(arrived) => append(parts, arrived, received, settlement.ack()).await,
+            Err(poison) => quarantine(parts, &message, poison, settlement.ack()).await,
+        }
+    }
+    Ok(())
+}
+
+/// What the log would refuse for its size is poison; without this it would be received again and again.
+fn small_enough(arrived: Arrived, most: usize) -> Result<Arrived, Poison> {
+    if arrived.value.len() <= most {
+        return Ok(arrived);
+    }
+    let detail = format!("{} bytes, more than the {most} that the landing log takes", arrived.value.len());
+    Err(Poison { reason: "too_large", detail, bytes: arrived.value })
+}
+
+async fn append<Q: Queue>(parts: &Parts<Q>, arrived: Arrived, received: Instant, ack: Ack) {
+    let org = arrived.org.clone();
+    let mut record = LandingRecord {
+        org: arrived.org,
+        kind: Kind::Event,
+        origin: Origin::Sqs,
+        uuid: arrived.uuid,
+        published: arrived.published,
+        landed_at: unix_ms(),
+        value: arrived.value,
+    };
+    let mut ack = counted(org, received, ack);
+    while let Err(refused) = parts.landing.append(record, ack) {
+        Refused(record, ack) = *refused;
+        tokio::time::sleep(REFUSED_PAUSE).await;
+    }
+}
+
+fn counted(org: OrgId, received: Instant, ack: Ack) -> Ack {
+    Ack::new(move |delivery| {
+        if delivery.is_ok() {
+            metrics::landed(org.as_str(), Origin::Sqs.as_str(), now().saturating_duration_since(received));
+        }
+        ack.redeem(delivery);
+    })
+}
+
+async fn quarantine<Q: Queue>(parts: &Parts<Q>, message: &Delivered, poison: Poison, ack: Ack) {
+    let rejected = Rejected {
+        org: parts.orgs.only().cloned(),
+        source: format!("sqs:{}:{}", parts.name, message.message_id),
+        stage: "ingest",
+        reason: poison.reason,
+        detail: poison.detail,
+        attempts: message.attempts,
+        rejected_at: unix_ms(),
+        bytes: poison.bytes,
+    };
+    let reason = poison.reason;
+    let mut ack = Ack::new(move |delivery: Delivery| {
+        if delivery.is_ok() {
+            metrics::quarantined("ingest", reason);
+        }
+        ack.redeem(delivery);
+    });
+    while let Err(Busy(back)) = parts.sink.quarantine(&rejected, None, ack) {
+        ack = back;
+        tokio::time::sleep(REFUSED_PAUSE).await;
+    }
+}
+
+/// Settles a message when all acks of what was in it are redeemed: landed only if all were delivered.
+struct Settlement(Arc<Open>);
+
+struct Open {
+    message_id: String,
+    left: AtomicUsize,
+    /// The first failure, if there was any.
+    failed: OnceLock<String>,
+    told: Told,
+    permit: Arc<Permit>,
+}
+
+impl Settlement {
+    /// A message without content is settled at once.
+    fn new(message_id: String, parts: usize, permit: Arc<Permit>, told: Told) -> Self {
+        let open = Open { message_id, left: AtomicUsize::new(parts), failed: OnceLock::new(), told, permit };
+        if parts == 0 {
+            open.settle();
+        }
+        Self(Arc::new(open))
+    }
+
+    fn ack(&self) -> Ack {
+        let open = Arc::clone(&self.0);
+        Ack::new(move |delivery| open.redeem(delivery))
+    }
+}
+
+impl Open {
+    fn redeem(&self, delivery: Delivery) {
+        if let Err(reason) = delivery {
+            let _ = self.failed.set(reason.to_string());
+            if let NotDelivered::Impossible { what, status } = reason {
+                self.told.hopeless(status, format!("nothing can be landed: {what}"));
+            }
+        }
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settle();
+        }
+    }
+
+    fn settle(&self) {
+        let outcome = self.failed.get().cloned().map_or(Outcome::Landed, Outcome::Failed);
+        // Fails only when the source has ended; the message then comes back by itself.
+        let _ = self.told.actions.try_send(Action::Settled(self.message_id.clone(), outcome, Arc::clone(&self.permit)));
+    }
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
