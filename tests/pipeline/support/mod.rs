@@ -8,8 +8,10 @@ pub use bench::{Bench, event, events, org_event};
 pub use proxy::Proxy;
 pub use worker::Worker;
 
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{LazyLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
 
 /// An address that `localstack/stack.py run` gives to its command.
 pub fn stack(name: &str) -> String {
@@ -46,9 +48,9 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Runs AWS calls of a test.
+/// One runtime for the AWS and HTTP calls of all tests.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: std::sync::LazyLock<tokio::runtime::Runtime> =
-        std::sync::LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
     RUNTIME.block_on(future)
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{block_on, stack};
+use super::{RUNTIME, block_on, stack};
 
 /// Decides about one call by its SQS action: `Some` answers it with an error (status, code), `None` lets it through.
 type Fault = dyn Fn(&str, usize) -> Option<(u16, &'static str)> + Send + Sync;
@@ -40,7 +40,7 @@ impl Proxy {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = axum::serve(listener, Router::new().fallback(handle).with_state(shared)).into_future();
         // Serves until the test process ends.
-        drop(block_on(async { tokio::spawn(serving) }));
+        RUNTIME.spawn(serving);
         Self { url, calls }
     }
 
