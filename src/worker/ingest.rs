@@ -63,7 +63,8 @@ async fn run(
         limit: std::sync::Arc::clone(&shared.limit),
         health,
     };
-    let stop_timeout = Duration::from_secs(shared.config.worker.stop_timeout_seconds);
+    // The rest is for the partitions' last batch and the producer's last messages.
+    let stop_timeout = Duration::from_secs(shared.config.worker.stop_timeout_seconds) * 7 / 10;
     Source::new(parts).run(stop, stop_timeout).await
 }
 

@@ -102,7 +102,9 @@ async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> R
         // No collections are part of this version; saying so beats a role that seems to work.
         tracing::info!("role collect has nothing to do: no collections are configured");
     }
-    let mut normalize = normalize::start(&shared, &ends.log)?;
+    // A reason that a part has sent already says more than that the part did not start.
+    let mut normalize =
+        normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
     let mut ingest = ingest::start(&shared, &aws, &stop);
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
