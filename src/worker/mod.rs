@@ -103,8 +103,7 @@ async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> R
         tracing::info!("role collect has nothing to do: no collections are configured");
     }
     // A reason that a part has sent already says more than that the part did not start.
-    let mut normalize =
-        normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
+    let mut normalize = normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
     let mut ingest = ingest::start(&shared, &aws, &stop);
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Bench, broker, event, events, org_event, until};
+use crate::support::{Bench, Worker, broker, event, events, org_event, until};
 
 /// Crashes the worker at a named point, starts it again, and asserts that everything is published once.
 fn crash_at(point: &str, bench: &Bench, published: impl Fn(&Bench) -> Vec<String>) {
@@ -61,6 +61,28 @@ fn the_embedded_log_and_files_keep_the_same_promise() {
 }
 
 #[test]
+fn standard_output_carries_records_and_nothing_else() {
+    let bench = Bench::local("stdout");
+    let (bodies, wanted) = events(30);
+    bench.send(&bodies);
+    let (log, output) = (bench.folder.join("worker.log"), bench.folder.join("output.ndjson"));
+    let config = bench.config("worker");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("[publish]\n", "[publish]\ndirectory = \"-\"\n")).unwrap();
+    let mut worker = Worker::start_printing(&config, &log, &output);
+    let lines = || std::fs::read_to_string(&output).unwrap_or_default();
+    until("all lines are printed", || (lines().lines().count() >= 30).then_some(()));
+    bench.until_drained();
+    assert_eq!(worker.stop(), 0);
+    let records = lines();
+    let records = records.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let uuids: Vec<_> =
+        records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(uuids.len(), 30);
+    assert_eq!(uuids.into_iter().collect::<BTreeSet<_>>(), wanted);
+}
+
+#[test]
 fn a_lost_data_directory_is_folded_again_without_publishing_again() {
     let _broker = broker();
     let bench = Bench::new("refold");
@@ -94,7 +116,7 @@ fn partitions_move_between_workers_and_every_event_stays_single() {
         path
     };
     let start = |name: &str| {
-        let worker = crate::support::Worker::start(&config(name), &bench.folder.join(format!("{name}.log")), &[]);
+        let worker = Worker::start(&config(name), &bench.folder.join(format!("{name}.log")), &[]);
         worker.until_ready();
         worker
     };

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Bench, block_on, broker, stack, until};
+use crate::support::{Bench, assert_valid_ocsf, block_on, broker, stack, until};
 
 /// The simulated org as a process.
 struct Org {
@@ -91,6 +91,7 @@ fn what_the_org_logged_is_published_exactly_once_over_duplicates_and_two_kills()
     assert!(state["duplicates"].as_u64().unwrap() > 30, "the run must contain duplicates: {state}");
     bench.assert_published_once(&org.logged());
     bench.until_drained();
+    assert_valid_ocsf(&bench.tail(&[]));
     // What comes by the poison's own uuids is no event of the org and must not have been published, which the line
     // above asserted. It is in quarantine, at least once each.
     let quarantined = bench.tail(&["quarantine"]);

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
@@ -196,6 +197,29 @@ impl Bench {
         let unknown: Vec<_> = found.keys().filter(|uuid| !wanted.contains(*uuid)).collect();
         assert!(unknown.is_empty(), "published but never sent: {unknown:?}");
     }
+}
+
+/// Asserts with a strict OCSF validator that every record is valid, where one is at hand: `OCSF_VALIDATE`, or beside the
+/// checkout. It reads JSON lines and ends with 0 when all are valid.
+pub fn assert_valid_ocsf(records: &[Value]) {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tools/ocsf-validate");
+    let validator = std::env::var_os("OCSF_VALIDATE").map_or(beside, PathBuf::from);
+    if !validator.exists() {
+        eprintln!("no OCSF validator at {}: not validated", validator.display());
+        return;
+    }
+    let schema = validator.with_file_name("../data/ocsf/ocsf-1.8.0.json");
+    let mut command = Command::new(&validator);
+    if schema.exists() {
+        command.arg("--schema").arg(schema);
+    }
+    let lines: Vec<u8> = records.iter().flat_map(|record| format!("{}\n", record["value"]).into_bytes()).collect();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(&lines));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// A small sign-in event.

@@ -4,7 +4,7 @@ mod bench;
 mod proxy;
 mod worker;
 
-pub use bench::{Bench, event, events, org_event};
+pub use bench::{Bench, assert_valid_ocsf, event, events, org_event};
 pub use proxy::Proxy;
 pub use worker::Worker;
 
@@ -50,6 +50,14 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 
 /// One runtime for the AWS and HTTP calls of all tests.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// Serves until the test process ends; gives the URL.
+pub fn serve(routes: axum::Router) -> String {
+    let listener = block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    RUNTIME.spawn(axum::serve(listener, routes).into_future());
+    url
+}
 
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{RUNTIME, block_on, stack};
+use super::{serve, stack};
 
 /// Decides about one call by its SQS action: `Some` answers it with an error (status, code), `None` lets it through.
 type Fault = dyn Fn(&str, usize) -> Option<(u16, &'static str)> + Send + Sync;
@@ -36,12 +36,7 @@ impl Proxy {
             calls: Arc::clone(&calls),
             fault: Box::new(fault),
         });
-        let listener = block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let serving = axum::serve(listener, Router::new().fallback(handle).with_state(shared)).into_future();
-        // Serves until the test process ends.
-        RUNTIME.spawn(serving);
-        Self { url, calls }
+        Self { url: serve(Router::new().fallback(handle).with_state(shared)), calls }
     }
 
     /// How often an action was called.

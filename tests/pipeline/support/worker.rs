@@ -22,10 +22,22 @@ impl Worker {
         Self::spawn(command, log)
     }
 
+    /// As [`Worker::start`], with what it prints in a file.
+    pub fn start_printing(config: &Path, log: &Path, output: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"));
+        command.arg("run").arg("--config").arg(config).stdout(File::create(output).unwrap());
+        Self::launch(command, log)
+    }
+
     pub fn spawn(mut command: Command, log: &Path) -> Self {
+        command.stdout(Stdio::null());
+        Self::launch(command, log)
+    }
+
+    fn launch(mut command: Command, log: &Path) -> Self {
         let file: File = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let log_start = file.metadata().unwrap().len() as usize;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();
         Self { child, log: log.to_owned(), log_start }
     }
 
