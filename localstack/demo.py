@@ -37,13 +37,14 @@ def main():
     config = write_config()
     say("worker", f"configuration {config.relative_to(ROOT)}, log {(FOLDER / 'worker.log').relative_to(ROOT)}")
     say("look", f"in another terminal: {tail_command(config, 'authentication')}")
-    with Worker(config) as worker, Org() as org:
+    with Worker(config) as worker:
         worker.until_ready()
         check(config)
-        play(org, worker)
-        finish(org, worker)
-        truth, poison = org.events(), org.get_json("/_org/poison")
-        state = org.state()
+        with Org() as org:
+            play(org, worker)
+            finish(org, worker)
+            truth, poison = org.events(), org.get_json("/_org/poison")
+            state = org.state()
     return summary(config, truth, poison, state)
 
 

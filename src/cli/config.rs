@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand};
 
-use super::ConfigArgument;
+use super::{ConfigArgument, print};
 use crate::config::{reference, schema};
 use crate::error::ExitStatus;
 
@@ -37,8 +37,8 @@ impl ConfigCommand {
                     },
                 );
             }
-            Action::Reference => print!("{}", reference()),
-            Action::Schema => println!("{:#}", schema()),
+            Action::Reference => print(&reference())?,
+            Action::Schema => print(&format!("{:#}\n", schema()))?,
         }
         Ok(ExitStatus::Ok)
     }

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
-use super::{ConfigArgument, runtime};
+use super::{ConfigArgument, is_broken_pipe, runtime};
 use crate::config::{Config, KafkaConfig};
 use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
@@ -55,8 +55,11 @@ impl Tail {
         let cluster = runtime.block_on(Cluster::new(kafka, &config.landing.group, &aws))?;
         let consumer = cluster.reader("tail").context("the Kafka client cannot start")?;
         let ends = self.assign(&consumer, &self.topics(&config), kafka)?;
-        self.print(&consumer, ends)?;
-        Ok(ExitStatus::Ok)
+        match self.print(&consumer, ends) {
+            // Whoever read us has seen enough, as `head` does.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitStatus::Ok),
+            printed => printed.map(|()| ExitStatus::Ok),
+        }
     }
 
     fn topics(&self, config: &Config) -> Vec<String> {
@@ -118,18 +121,19 @@ impl Tail {
                 output.flush()?;
                 last_flush = Instant::now();
             }
-            let Some(message) = message else { continue };
-            let message = message.context("a topic cannot be read")?;
-            let written = if self.envelope {
-                serde_json::to_writer(&mut output, &envelope(&message)).map_err(std::io::Error::from)
-            } else {
-                output.write_all(message.payload().unwrap_or_default())
+            let message = match message {
+                None => continue,
+                Some(Ok(message)) => message,
+                Some(Err(error)) if is_final(&error) => return Err(error).context("a topic cannot be read"),
+                // A broker that is away comes back.
+                Some(Err(_)) => continue,
             };
-            match written.and_then(|()| output.write_all(b"\n")) {
-                // Whoever read us has seen enough, as `head` does.
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-                other => other?,
+            if self.envelope {
+                serde_json::to_writer(&mut output, &envelope(&message)).map_err(std::io::Error::from)?;
+            } else {
+                output.write_all(message.payload().unwrap_or_default())?;
             }
+            output.write_all(b"\n")?;
             let next = message.offset() + 1;
             ends.retain(|(topic, partition, end)| {
                 !(topic == message.topic() && *partition == message.partition() && next >= *end)
@@ -138,6 +142,21 @@ impl Tail {
         output.flush()?;
         Ok(())
     }
+}
+
+fn is_final(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::Authentication
+                | Code::Fatal
+        )
+    )
 }
 
 fn watermarks(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {

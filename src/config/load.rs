@@ -63,7 +63,7 @@ pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) ->
         let problem = |message: String| ConfigError::Override { name: name.clone(), message };
         lay_over(&mut table, &name[ENV_PREFIX.len()..], &value).map_err(problem)?;
         // After each one, so that the variable at fault is the one that is named.
-        Config::deserialize(table.clone()).map_err(|error| problem(error.message().to_owned()))?;
+        Config::deserialize(table.clone()).map_err(|error| problem(without_values(error.message())))?;
     }
     let config = Config::deserialize(table).map_err(|error| rejected(&error))?;
     let problems = validate::problems(&config);
@@ -127,8 +127,20 @@ fn locate(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
         path: path.to_owned(),
         line: before.matches('\n').count() + 1,
         column: before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1,
-        message: error.message().to_owned(),
+        message: without_values(error.message()),
     }
+}
+
+/// What is wrong without the value that is: a secret may stand where it does not belong.
+fn without_values(message: &str) -> String {
+    for (start, mark) in [("invalid type: string ", '"'), ("invalid value: string ", '"'), ("unknown variant ", '`')] {
+        let quoted = message.strip_prefix(start).and_then(|rest| rest.strip_prefix(mark));
+        // What comes behind the value is ours: the expectation.
+        if let Some((_, expectation)) = quoted.and_then(|rest| rest.rsplit_once(&format!("{mark}, expected"))) {
+            return format!("{}, expected{expectation}", start.trim_end());
+        }
+    }
+    message.to_owned()
 }
 
 #[cfg(test)]
@@ -154,9 +166,18 @@ mod tests {
 
     #[test]
     fn an_error_never_repeats_a_misplaced_secret() {
-        let text = format!("{MINIMAL}[kafka]\nbrokers = 'b:1'\n[kafka.security]\npassword = 'hunter2'\n");
-        let error = load_text(&text, &[]).unwrap_err().to_string();
-        assert!(error.contains("never as text") && !error.contains("hunter2"), "{error}");
+        for (key, expected) in [
+            ("password = 'hunter2'", "never as text"),
+            ("mechanism = 'hunter2'", "unknown variant, expected one of"),
+            ("protocol = \"hunter2`, expected\"", "unknown variant, expected one of"),
+            ("oauth = 'hunter2'", "invalid type: string, expected"),
+        ] {
+            let text = format!("{MINIMAL}[kafka]\nbrokers = 'b:1'\n[kafka.security]\n{key}\n");
+            let error = load_text(&text, &[]).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
+        }
+        let error = load_text(MINIMAL, &[("OKTA_OCSF__KAFKA__SECURITY", "hunter2")]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]

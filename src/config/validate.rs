@@ -121,7 +121,8 @@ fn security(security: &SecurityConfig, check: &mut Check<'_>) {
 }
 
 fn limits(config: &Config, check: &mut Check<'_>) {
-    check(config.merge.dedupe_window_days >= 1, &|| "merge.dedupe_window_days: at least 1".into());
+    check((1..=3_650).contains(&config.merge.dedupe_window_days), &|| "merge.dedupe_window_days: 1 to 3650".into());
+    check((1..=87_600).contains(&config.landing.retention_hours), &|| "landing.retention_hours: 1 to 87600".into());
     check((1..=100_000).contains(&config.merge.batch_records), &|| "merge.batch_records: 1 to 100000".into());
     check(config.merge.batch_bytes >= 1 << 20, &|| "merge.batch_bytes: at least 1048576".into());
     check((1..=100).contains(&config.quarantine.stop_percent), &|| "quarantine.stop_percent: 1 to 100".into());

@@ -5,7 +5,7 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 use rdkafka::statistics::Statistics;
 
 use super::client::Context;
@@ -101,11 +101,17 @@ impl Producer {
         }
     }
 
+    /// Drops everything that is queued or on its way; the acks say so. For when somebody else has taken over, and what
+    /// we still deliver would be there twice.
+    pub fn abandon(&self) {
+        self.0.purge(PurgeConfig::default().queue().inflight());
+    }
+
     /// Waits until everything queued is delivered, at most for `timeout`; what is left is dropped and its acks say so.
     pub fn drain(&self, timeout: Duration) {
         if self.0.flush(timeout).is_err() {
             tracing::warn!(messages = self.0.in_flight_count(), "not everything reached Kafka before the stop");
-            self.0.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+            self.abandon();
             let _ = self.0.flush(Duration::from_secs(1));
         }
     }

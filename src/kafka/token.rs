@@ -16,7 +16,7 @@ use rdkafka::client::OAuthToken;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{OauthConfig, SaslMechanism, SecurityConfig};
-use crate::error::{ExitStatus, Fatal};
+use crate::error::{Chain, ExitStatus, Fatal};
 
 /// How long a signed IAM token is valid: the most that MSK accepts.
 const MSK_TOKEN_LIFETIME: Duration = Duration::from_secs(900);
@@ -26,6 +26,12 @@ const UNKNOWN_LIFETIME: Duration = Duration::from_secs(300);
 
 /// A token endpoint that does not answer in this time is treated as down; the old token still has a fifth of its life.
 const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Pause before an issuer that failed is asked again.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// However long a token says it lives, it is renewed at least daily; this also keeps absurd numbers off the clock.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(86_400);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -47,18 +53,28 @@ enum Issuer {
 }
 
 impl TokenSource {
-    /// Fetches the first token and starts the renewal; `None` when the mechanism needs no token.
+    /// Fetches the first token, waiting for an issuer that is down, and starts the renewal; `None` when the mechanism
+    /// needs no token.
     pub async fn start(security: &SecurityConfig, aws: &aws_config::SdkConfig) -> Result<Option<Self>, Fatal> {
         let issuer = match security.mechanism {
             Some(SaslMechanism::OauthBearer) => Issuer::oauth(&security.oauth)?,
             Some(SaslMechanism::AwsMskIam) => Issuer::msk(aws)?,
             _ => return Ok(None),
         };
-        let first = issuer.issue().await.map_err(|error| {
-            Fatal::new(ExitStatus::NoPermission, "no token for Kafka can be had")
-                .hint("check [kafka.security.oauth], or for AWS_MSK_IAM the AWS credentials of this process")
-                .because(error)
-        })?;
+        let first = loop {
+            match issuer.issue().await {
+                Ok(token) => break token,
+                Err(error) if passes(error.as_ref()) => {
+                    tracing::warn!(error = %Chain(error.as_ref()), "no token for Kafka yet, trying again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(error) => {
+                    return Err(Fatal::new(ExitStatus::NoPermission, "no token for Kafka can be had")
+                        .hint("check [kafka.security.oauth], or for AWS_MSK_IAM the AWS credentials of this process")
+                        .because(error));
+                }
+            }
+        };
         let source = Self(Arc::new(RwLock::new(first)));
         tokio::spawn(source.clone().keep_fresh(issuer));
         Ok(Some(source))
@@ -79,16 +95,23 @@ impl TokenSource {
         loop {
             let expires = self.0.read().unwrap_or_else(PoisonError::into_inner).expires;
             let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
-            tokio::time::sleep((left / 5 * 4).max(Duration::from_secs(5))).await;
+            tokio::time::sleep((left.min(LONGEST_LIFETIME) / 5 * 4).max(RETRY_PAUSE)).await;
             match issuer.issue().await {
                 Ok(token) => *self.0.write().unwrap_or_else(PoisonError::into_inner) = token,
                 Err(error) => {
-                    tracing::warn!(error = %crate::error::Chain(error.as_ref()), "the Kafka token cannot be renewed, trying again");
-                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    tracing::warn!(error = %Chain(error.as_ref()), "the Kafka token cannot be renewed, trying again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         }
     }
+}
+
+/// Whether an issuer that failed so may do better later.
+fn passes(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<reqwest::Error>().is_some_and(|error| {
+        error.is_connect() || error.is_timeout() || error.status().is_some_and(|status| status.is_server_error())
+    })
 }
 
 impl Issuer {
@@ -143,8 +166,10 @@ async fn from_endpoint(client: &reqwest::Client, config: &OauthConfig) -> Result
     };
     let mut form = vec![("grant_type", "client_credentials")];
     form.extend(config.scope.as_deref().map(|scope| ("scope", scope)));
-    let reply = client.post(url).basic_auth(id, Some(secret.expose())).form(&form).send().await?;
-    let reply: TokenReply = reply.error_for_status()?.json().await?;
+    // Without the URL in errors: some endpoints want a key in it.
+    let quiet = reqwest::Error::without_url;
+    let reply = client.post(url).basic_auth(id, Some(secret.expose())).form(&form).send().await.map_err(quiet)?;
+    let reply: TokenReply = reply.error_for_status().map_err(quiet)?.json().await.map_err(quiet)?;
     Ok(jwt(&reply.access_token, reply.expires_in.map(Duration::from_secs)))
 }
 
@@ -154,7 +179,7 @@ fn jwt(token: &str, lifetime: Option<Duration>) -> Token {
     let claims: serde_json::Value = claims.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
     let expires = claims["exp"].as_f64().filter(|seconds| *seconds > 0.0 && *seconds < 1e11);
     let expires = expires.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds));
-    let assumed = || SystemTime::now() + lifetime.unwrap_or(UNKNOWN_LIFETIME);
+    let assumed = || SystemTime::now() + lifetime.unwrap_or(UNKNOWN_LIFETIME).min(LONGEST_LIFETIME);
     Token {
         secret: SecretString::from(token),
         principal: claims["sub"].as_str().unwrap_or("okta-ocsf").to_owned(),

@@ -4,7 +4,7 @@
 //! those who watch: the owner of a partition starts where its own store ends, as state and offset are one commit.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
@@ -16,13 +16,16 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, Refused};
+use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, MAX_VALUE_BYTES, Refused};
 use crate::ack::Ack;
 use crate::error::{Class, ExitStatus, Fatal};
 use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
 
-/// How long one poll of the group may wait: also how late a stop is noticed.
+/// How long one poll of the group may wait.
 const POLL: Duration = Duration::from_millis(100);
+
+/// Pause before partitions that could not be started are tried again.
+const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the partitions of a member that is gone stay without an owner. Long enough for a restart, which then moves
 /// nothing; brokers refuse less than 6 s.
@@ -63,8 +66,7 @@ impl LandingLog for KafkaLanding {
     }
 
     fn max_value_bytes(&self) -> usize {
-        // Room for key, headers and framing.
-        MAX_MESSAGE_BYTES - (64 << 10)
+        MAX_VALUE_BYTES
     }
 }
 
@@ -72,6 +74,13 @@ impl LandingLog for KafkaLanding {
 pub trait Owners: Send + Sync {
     /// We are a member now; whether partitions come with it is for the group to say.
     fn joined(&self);
+
+    /// Partitions that we were given cannot be started yet, for the reason given.
+    fn waiting(&self, reason: &str);
+
+    /// We were out of touch for so long that the partitions were given to others. What is still on its way to the
+    /// output must not arrive any more.
+    fn lost(&self);
 
     /// The group cannot be used until a person acts.
     fn fail(&self, fatal: Fatal);
@@ -117,7 +126,8 @@ pub fn run_group(
         .set("heartbeat.interval.ms", "2000")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
+        // Where to go on is for the state to say. A place that the log does not have is told, never replaced.
+        .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES)
         .set("fetch.message.max.bytes", MAX_MESSAGE_BYTES.to_string())
@@ -127,12 +137,15 @@ pub fn run_group(
         .map_err(failed)?;
     let consumer = Arc::new(consumer);
     consumer.subscribe(&[topic]).map_err(failed)?;
+    let mut start_again_at = Instant::now();
     while !stopped() {
         match consumer.poll(POLL) {
-            // Partitions are paused until they have a queue of their own, so nothing arrives here.
             None => {}
+            // Partitions are paused until they have a queue of their own, so nothing may arrive here; passing over it
+            // would be a loss.
             Some(Ok(message)) => {
-                tracing::warn!(partition = message.partition(), "a record came before its partition was started");
+                let what = format!("a record of partition {} came before its owner", message.partition());
+                return Err(Fatal::new(ExitStatus::Software, what).hint("start again; nothing is lost"));
             }
             Some(Err(error)) => {
                 if let Some(fatal) = hopeless(cluster.group(), &error) {
@@ -141,7 +154,9 @@ pub fn run_group(
                 tracing::debug!(%error, "the consumer reports trouble");
             }
         }
-        start_assigned(&consumer, topic, owners);
+        if Instant::now() >= start_again_at && !start_assigned(&consumer, topic, owners, stopped) {
+            start_again_at = Instant::now() + START_PAUSE;
+        }
     }
     owners.stop(&partitions_of(&consumer.assignment().unwrap_or_default()));
     Ok(())
@@ -161,6 +176,16 @@ fn hopeless(group: &str, error: &KafkaError) -> Option<Fatal> {
             "Kafka denies reading the landing topic".to_owned(),
             "grant this user Read on the topic",
         ),
+        Code::InconsistentGroupProtocol => (
+            ExitStatus::Config,
+            format!("the members of the consumer group {group} share out partitions in different ways"),
+            "another program uses this group: set landing.group to a name of its own",
+        ),
+        Code::InvalidSessionTimeout => (
+            ExitStatus::Config,
+            format!("Kafka does not allow the session timeout of {SESSION_TIMEOUT_MS} ms"),
+            "set the broker's group.min.session.timeout.ms and group.max.session.timeout.ms around it",
+        ),
         Code::Fatal | Code::FencedInstanceId => (
             ExitStatus::Config,
             format!("another process is the same member of the consumer group {group}"),
@@ -171,20 +196,28 @@ fn hopeless(group: &str, error: &KafkaError) -> Option<Fatal> {
     Some(Fatal::new(status, what).hint(hint).because(error.clone()))
 }
 
-/// Gives each new partition its own queue and starts the work on it. A partition about which the cluster does not
-/// answer now is left for the next round.
-fn start_assigned(consumer: &Arc<BaseConsumer<GroupContext>>, topic: &str, owners: &Arc<dyn Owners>) {
-    let assigned = std::mem::take(&mut *lock(&consumer.context().assigned));
-    for (partition, start) in assigned {
+/// Gives new partitions their own queues and starts the work on them. False when the cluster does not answer about one;
+/// that one and the rest are left for later, so that the group is polled meanwhile.
+fn start_assigned(
+    consumer: &Arc<BaseConsumer<GroupContext>>,
+    topic: &str,
+    owners: &Arc<dyn Owners>,
+    stopped: &dyn Fn() -> bool,
+) -> bool {
+    while !stopped() {
+        let Some((partition, start)) = lock(&consumer.context().assigned).last().copied() else { return true };
         match start_one(consumer, topic, owners, partition, start) {
             Ok(()) => {}
             Err(NotStarted::Hopeless(fatal)) => owners.fail(*fatal),
             Err(NotStarted::Later(error)) => {
-                tracing::warn!(partition, %error, "the partition cannot be started yet, trying again");
-                lock(&consumer.context().assigned).push((partition, start));
+                owners.waiting(&format!("partition {partition} cannot be started yet: {error}"));
+                tracing::debug!(partition, %error, "the partition cannot be started yet, trying again");
+                return false;
             }
         }
+        lock(&consumer.context().assigned).retain(|(other, _)| *other != partition);
     }
+    true
 }
 
 enum NotStarted {
@@ -206,10 +239,13 @@ fn start_one(
     start: u64,
 ) -> Result<(), NotStarted> {
     let published_before = committed(consumer, topic, partition)?;
-    check_range(consumer, topic, partition, start, published_before)?;
+    let start = check_range(consumer, topic, partition, start, published_before)?;
     let Some(queue) = consumer.split_partition_queue(topic, partition) else {
-        return Err(NotStarted::Later(KafkaError::PartitionEOF(partition)));
+        let what = format!("partition {partition} has no queue");
+        return Err(NotStarted::Hopeless(Box::new(Fatal::new(ExitStatus::Software, what))));
     };
+    // The log may start later than the state ends.
+    consumer.seek(topic, partition, offset(start), QUESTION_TIMEOUT)?;
     let reader = KafkaPartition { consumer: Arc::clone(consumer), queue, topic: topic.to_owned(), partition };
     owners.start(partition, Box::new(reader), published_before);
     let mut list = TopicPartitionList::new();
@@ -231,14 +267,14 @@ fn committed(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32)
     })
 }
 
-/// A log that ends before what we know of it is another log; one that starts after it has lost records.
+/// Where to start. A log that ends before what we know of it is another log; one that starts after it has lost records.
 fn check_range(
     consumer: &BaseConsumer<GroupContext>,
     topic: &str,
     partition: i32,
     start: u64,
     published_before: u64,
-) -> Result<(), NotStarted> {
+) -> Result<u64, NotStarted> {
     let (low, high) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)?;
     let (low, high) = (u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0));
     let known = start.max(published_before);
@@ -260,7 +296,7 @@ fn check_range(
             "landing records expired before they were folded; raise the topic's retention"
         );
     }
-    Ok(())
+    Ok(start.max(low))
 }
 
 struct GroupContext {
@@ -297,6 +333,9 @@ impl ConsumerContext for GroupContext {
             self.take(consumer, &partitions, list, cooperative)
         } else {
             lock(&self.assigned).retain(|(partition, _)| !partitions.contains(partition));
+            if consumer.assignment_lost() {
+                self.owners.lost();
+            }
             self.owners.stop(&partitions);
             if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
         };
@@ -343,7 +382,18 @@ impl LandingPartition for KafkaPartition {
         match self.queue.poll(timeout) {
             None => Ok(None),
             Some(Ok(message)) => Ok(Some(read(&message))),
-            Some(Err(error)) => Err(failure(format!("landing partition {} cannot be read", self.partition), error)),
+            Some(Err(error)) => {
+                use rdkafka::error::RDKafkaErrorCode as Code;
+                let what = format!("landing partition {} cannot be read", self.partition);
+                let mut failed = failure(what, error.clone());
+                // Our place is not in the log any more, or we may not look; neither passes.
+                if let Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::TopicAuthorizationFailed) =
+                    error.rdkafka_error_code()
+                {
+                    failed.class = Class::Fatal;
+                }
+                Err(failed)
+            }
         }
     }
 

@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, Refused};
+use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, MAX_VALUE_BYTES, Refused};
 use crate::ack::{Ack, NotDelivered};
 use crate::error::{Chain, Class, ExitStatus};
 
 /// Offset → (landed_at, headers as `name=value` lines, value).
 const LOG: TableDefinition<'_, u64, (i64, &str, &[u8])> = TableDefinition::new("landing");
 
-/// Records that may wait for the writer; with 1 MiB the largest record this bounds memory, and at the measured
-/// tens of thousands of records a second it is a fraction of a second of work.
+/// Records that may wait for the writer: a fraction of a second of work. Their bytes are bounded by what may be in
+/// flight on the queues.
 const QUEUE: usize = 1_024;
 
 /// Records in one commit. A commit costs one fsync whatever its size; 1,024 is what the queue can hold.
@@ -30,11 +30,12 @@ const COMMIT_RECORDS: usize = QUEUE;
 /// Records that the reader takes at a time, so that a long log is not read into memory at once.
 const READ_RECORDS: usize = 256;
 
+/// Pages kept in memory. The log is written at its end and read soon after, so a small part of it is enough; redb's
+/// own default is 1 GiB.
+const CACHE_BYTES: usize = 32 << 20;
+
 /// How many appended records pass between two looks for expired ones.
 const PRUNE_EVERY: u64 = 10_000;
-
-/// Values as large as Kafka's topics take them, so that both logs accept the same events.
-const MAX_VALUE_BYTES: usize = 4 << 20;
 
 struct Shared {
     database: Database,
@@ -66,12 +67,13 @@ impl LocalLanding {
     /// When the file cannot be created, is not a log, or is in use by another process.
     pub fn open(path: &Path, retention: Duration) -> Result<Self, LandingError> {
         let failed = |error: redb::Error| failure(format!("cannot open the landing log {}", path.display()), error);
-        let database = Database::create(path).map_err(|error| failed(error.into()))?;
+        let database =
+            Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(|error| failed(error.into()))?;
         let end = create_table_and_find_end(&database).map_err(failed)?;
         let shared =
             Arc::new(Shared { database, end: Mutex::new(end), grown: Condvar::new(), committed: AtomicU64::new(0) });
         let (queue, work) = sync_channel(QUEUE);
-        let writer = Writer { shared: Arc::clone(&shared), retention, end, since_prune: 0 };
+        let writer = Writer { shared: Arc::clone(&shared), retention, end, since_prune: PRUNE_EVERY };
         let writer = std::thread::Builder::new()
             .name("landing".into())
             .spawn(move || writer.run(&work))
@@ -86,6 +88,7 @@ impl LocalLanding {
 
     /// The one partition, from `offset` on.
     pub fn partition(&self, offset: u64) -> LocalPartition {
+        self.shared.committed.fetch_max(offset, Ordering::Relaxed);
         LocalPartition { shared: Arc::clone(&self.shared), next: offset, buffer: VecDeque::new() }
     }
 }
@@ -95,11 +98,15 @@ impl LandingLog for LocalLanding {
         let Some(queue) = &self.queue else {
             return Err(Box::new(Refused(record, ack)));
         };
-        queue.try_send((record, ack)).map_err(|error| match error {
-            TrySendError::Full((record, ack)) | TrySendError::Disconnected((record, ack)) => {
-                Box::new(Refused(record, ack))
+        match queue.try_send((record, ack)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full((record, ack))) => Err(Box::new(Refused(record, ack))),
+            Err(TrySendError::Disconnected((_, ack))) => {
+                let what = "the writer of the landing log has ended".into();
+                ack.redeem(Err(NotDelivered::Impossible { what, status: ExitStatus::Software }));
+                Ok(())
             }
-        })
+        }
     }
 
     fn max_value_bytes(&self) -> usize {
@@ -237,7 +244,8 @@ fn encode(record: &LandingRecord) -> String {
 }
 
 fn create_table_and_find_end(database: &Database) -> Result<u64, redb::Error> {
-    let transaction = database.begin_write()?;
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
     let end = {
         let log = transaction.open_table(LOG)?;
         let last = log.last()?;

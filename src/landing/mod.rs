@@ -14,6 +14,9 @@ use std::time::Duration;
 use crate::ack::Ack;
 use crate::error::Class;
 
+/// The largest value of a record in either log, bytes: what is left of a Kafka message without key and headers.
+const MAX_VALUE_BYTES: usize = crate::kafka::MAX_MESSAGE_BYTES - (64 << 10);
+
 /// Why the log could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::recovery::scan_tail;
+use super::recovery::scan_tails;
 use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
 use crate::ack::Ack;
 use crate::kafka::{Cluster, Outgoing, Producer, SendRefused};
@@ -62,10 +62,6 @@ impl Sink for KafkaSink {
         _: &[u8],
         stopped: &dyn Fn() -> bool,
     ) -> Result<BTreeSet<SourceId>, PublishError> {
-        let mut found = BTreeSet::new();
-        for topic in self.topics.of_classes() {
-            scan_tail(&self.cluster, (topic, partition), from, stopped, &mut found)?;
-        }
-        Ok(found)
+        scan_tails(&self.cluster, self.topics.of_classes(), partition, from, stopped)
     }
 }

@@ -98,12 +98,12 @@ impl Sink for LinesSink {
     }
 
     fn recover(&self, _: i32, _: u64, sealed: &[u8], _: &dyn Fn() -> bool) -> Result<BTreeSet<SourceId>, PublishError> {
+        self.state().unproven.clear();
         // Nothing was ever proven: what stands in the files is somebody else's, or from before the state was lost.
         let Ok(lengths) = serde_json::from_slice::<BTreeMap<String, u64>>(sealed) else {
             return Ok(BTreeSet::new());
         };
         let mut state = self.state();
-        state.unproven.clear();
         let Target::Directory(directory) = state.target.clone() else {
             return Ok(BTreeSet::new());
         };

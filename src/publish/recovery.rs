@@ -19,37 +19,49 @@ const FIRST_LOOK: i64 = 1_000;
 /// A look that gets nothing new for so long is given up, and tried again from the start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Adds to `found` every output of the topic and partition whose landing offset is at least `from`. They are in the
+/// How long the end of a partition must stand still. What a process that was just killed had sent becomes visible when
+/// the followers have it, which takes a few milliseconds.
+const STANDSTILL: Duration = Duration::from_millis(250);
+
+/// Every output of these topics in the partition whose landing offset is at least `from`. In a topic they are in the
 /// order of their landing offsets, so looking back ends at the first older one.
-pub fn scan_tail(
+pub fn scan_tails<'t>(
     cluster: &Cluster,
-    (topic, partition): (&str, i32),
+    topics: impl Iterator<Item = &'t str>,
+    partition: i32,
     from: u64,
     stopped: &dyn Fn() -> bool,
-    found: &mut BTreeSet<SourceId>,
-) -> Result<(), PublishError> {
-    let failed = |error: KafkaError| PublishError {
+) -> Result<BTreeSet<SourceId>, PublishError> {
+    let consumer = cluster.reader("recovery").map_err(|error| unreadable("the output", partition, error))?;
+    let tails: Vec<_> = topics.map(|topic| Tail { consumer: &consumer, topic, partition, from, stopped }).collect();
+    let mut ends = Vec::new();
+    loop {
+        let before = std::mem::take(&mut ends);
+        for tail in &tails {
+            ends.push(tail.end().map_err(|error| unreadable(tail.topic, partition, error))?);
+        }
+        if ends == before {
+            break;
+        }
+        std::thread::sleep(STANDSTILL);
+    }
+    let mut found = BTreeSet::new();
+    for tail in &tails {
+        tail.scan(&mut found).map_err(|error| unreadable(tail.topic, partition, error))?;
+    }
+    Ok(found)
+}
+
+fn unreadable(topic: &str, partition: i32, error: KafkaError) -> PublishError {
+    PublishError {
         what: format!("the end of {topic}/{partition} cannot be read"),
         class: Class::Retry,
         source: Some(Box::new(error)),
-    };
-    let consumer = cluster.reader("recovery").map_err(failed)?;
-    let tail = Tail { consumer, topic, partition, from, stopped };
-    let (low, high) = tail.consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).map_err(failed)?;
-    let mut look_back = FIRST_LOOK;
-    loop {
-        let start = low.max(high - look_back);
-        let look = tail.look(start..high).map_err(failed)?;
-        found.extend(look.outputs);
-        if look.met_older || start == low {
-            return Ok(());
-        }
-        look_back *= 2;
     }
 }
 
 struct Tail<'a> {
-    consumer: BaseConsumer<Context>,
+    consumer: &'a BaseConsumer<Context>,
     topic: &'a str,
     partition: i32,
     from: u64,
@@ -64,6 +76,24 @@ struct Look {
 }
 
 impl Tail<'_> {
+    fn end(&self) -> Result<i64, KafkaError> {
+        Ok(self.consumer.fetch_watermarks(self.topic, self.partition, QUESTION_TIMEOUT)?.1)
+    }
+
+    fn scan(&self, found: &mut BTreeSet<SourceId>) -> Result<(), KafkaError> {
+        let (low, high) = self.consumer.fetch_watermarks(self.topic, self.partition, QUESTION_TIMEOUT)?;
+        let mut look_back = FIRST_LOOK;
+        loop {
+            let start = low.max(high - look_back);
+            let look = self.look(start..high)?;
+            found.extend(look.outputs);
+            if look.met_older || start == low {
+                return Ok(());
+            }
+            look_back *= 2;
+        }
+    }
+
     fn look(&self, range: Range<i64>) -> Result<Look, KafkaError> {
         let mut look = Look::default();
         if range.is_empty() {

@@ -51,7 +51,10 @@ impl DataDir {
 
 /// The name in the file, drawn at the first start.
 fn instance(path: &Path) -> std::io::Result<String> {
-    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let written = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read?,
+    };
     if let Ok(name) = Uuid::try_parse(written.trim()) {
         return Ok(name.to_string());
     }

@@ -115,8 +115,10 @@ async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> R
     ingest.finish().await;
     normalize.finish(stop_by).await;
     drain(ends.log, stop_by).await;
-    // Something may have become impossible only while stopping, such as a full disk at the last commit.
-    let outcome = outcome.and_then(|()| fatals.try_recv().map_or(Ok(()), Err));
+    // Something may have become impossible only while stopping, such as a full disk at the last commit. A batch that
+    // was not acknowledged in time is no such thing: the process ends, and with it what could still be delivered.
+    let mut late = std::iter::from_fn(|| fatals.try_recv().ok());
+    let outcome = outcome.and_then(|()| late.find(|fatal| fatal.status() != ExitStatus::Software).map_or(Ok(()), Err));
     tracing::info!(clean = outcome.is_ok(), "worker stopped");
     outcome
 }
@@ -131,7 +133,10 @@ async fn open_ends(
     let topics = Topics::new(&config.publish.topic_prefix, &config.quarantine.topic);
     let Some(kafka) = &config.kafka else { return open_local(config, topics).map(Some) };
     let component = health.component("kafka");
-    let cluster = Cluster::new(kafka, &config.landing.group, aws).await?;
+    let cluster = tokio::select! {
+        () = stop.cancelled() => return Ok(None),
+        cluster = Cluster::new(kafka, &config.landing.group, aws) => cluster?,
+    };
     if !make_topics(config, &cluster, &topics, &component, stop).await? {
         return Ok(None);
     }

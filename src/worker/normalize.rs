@@ -6,18 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::partition::PartitionWorker;
+use super::partition::{PartitionWorker, Stop};
 use super::{Log, Shared};
 use crate::config::Role;
 use crate::error::{ExitStatus, Fatal};
+use crate::kafka::Producer;
 use crate::landing::LandingPartition;
 use crate::landing::kafka::{Owners, run_group};
 use crate::merge::{RedbStore, StateStore};
+use crate::publish::Limit;
 use crate::telemetry::{Component, metrics};
 
-/// How long a partition may take to end when it is taken from us. A batch takes milliseconds; only a Kafka that does
-/// not answer makes it longer, and then the new owner finds out by itself what was published.
+/// How long a partition's last batch may take when the partition is taken from us. A batch takes milliseconds; only a
+/// Kafka that does not answer makes it longer.
 const HAND_OVER: Duration = Duration::from_secs(20);
+
+/// How late a partition may notice that its time is over.
+const POLL_MARGIN: Duration = Duration::from_millis(300);
 
 /// The running role.
 pub struct Normalize {
@@ -37,6 +42,11 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
     }
     let owners = Arc::new(PartitionOwners {
         health: shared.health.component("normalize"),
+        limit: Arc::new(Limit::new(shared.config.quarantine.window, shared.config.quarantine.stop_percent)),
+        producer: match log {
+            Log::Kafka(_, producer) => Some(producer.clone()),
+            Log::Local(_) => None,
+        },
         shared: shared.clone(),
         prepared: Mutex::default(),
         running: Mutex::default(),
@@ -77,7 +87,8 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
 }
 
 impl Normalize {
-    /// Ends every partition after its batch in hand, then leaves the group.
+    /// Ends every partition after its batch in hand, then stops polling. The group keeps the partitions for this member
+    /// until its session ends, so that a restart moves nothing.
     pub async fn finish(&mut self, stop_by: Instant) {
         self.stopped.store(true, Ordering::Relaxed);
         if let Some(owners) = self.owners.take() {
@@ -98,19 +109,32 @@ impl Normalize {
 struct PartitionOwners {
     shared: Shared,
     health: Component,
+    limit: Arc<Limit>,
+    producer: Option<Producer>,
     /// Stores of partitions that were assigned and not started yet.
     prepared: Mutex<HashMap<i32, RedbStore>>,
     running: Mutex<HashMap<i32, Running>>,
 }
 
 struct Running {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    stop: Arc<Stop>,
+    /// Whether nothing of its last batch is left behind.
+    thread: JoinHandle<bool>,
 }
 
 impl Owners for PartitionOwners {
     fn joined(&self) {
         self.report();
+    }
+
+    fn waiting(&self, reason: &str) {
+        self.health.waiting(reason);
+    }
+
+    fn lost(&self) {
+        if let Some(producer) = &self.producer {
+            producer.abandon();
+        }
     }
 
     fn fail(&self, fatal: Fatal) {
@@ -142,13 +166,22 @@ impl Owners for PartitionOwners {
     fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64) {
         let Some(store) = lock(&self.prepared).remove(&partition) else { return };
         tracing::info!(partition, next_offset = store.next_offset(), published_before, "partition owned");
-        let stop = Arc::new(AtomicBool::new(false));
-        let worker = PartitionWorker::new(partition, &self.shared, reader, store, published_before, Arc::clone(&stop));
+        let stop = Arc::new(Stop::default());
+        let worker = PartitionWorker::new(
+            partition,
+            &self.shared,
+            reader,
+            store,
+            published_before,
+            Arc::clone(&stop),
+            Arc::clone(&self.limit),
+        );
         let fatal = self.shared.fatal.clone();
         let run = move || {
-            if let Err(error) = worker.run() {
+            worker.run().unwrap_or_else(|error| {
                 let _ = fatal.try_send(error);
-            }
+                true
+            })
         };
         match std::thread::Builder::new().name(format!("fold-{partition}")).spawn(run) {
             Ok(thread) => {
@@ -180,21 +213,30 @@ impl PartitionOwners {
             partitions.iter().filter_map(|partition| Some((*partition, running.remove(partition)?))).collect()
         };
         for (_, running) in &ending {
-            running.stop.store(true, Ordering::Relaxed);
+            running.stop.ask(deadline);
         }
         for (partition, running) in ending {
-            while !running.thread.is_finished() && Instant::now() < deadline {
+            // A little longer than the batch may take, so that the thread itself can say how it ended.
+            while !running.thread.is_finished() && Instant::now() < deadline + POLL_MARGIN {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            if running.thread.is_finished() {
-                let _ = running.thread.join();
+            let clean = running.thread.is_finished() && running.thread.join().unwrap_or(false);
+            if clean {
                 tracing::info!(partition, "partition released");
             } else {
-                // It can no longer commit anything that matters: its output is found by the next owner's recovery.
-                tracing::warn!(partition, "partition left while its last batch was not acknowledged");
+                self.end_with_the_producer(partition);
             }
         }
         self.report();
+    }
+
+    /// What the producer still holds of the partition could be delivered after its next owner has looked. Only the end
+    /// of the process takes that back for certain; at a stop it ends anyway.
+    fn end_with_the_producer(&self, partition: i32) {
+        self.fail(
+            Fatal::new(ExitStatus::Software, format!("partition {partition} was left with an unacknowledged batch"))
+                .hint("start again; nothing is lost. If this repeats, see why Kafka does not acknowledge"),
+        );
     }
 
     fn report(&self) {

@@ -4,8 +4,8 @@
 //! sink → all acknowledged → state and offset in one store transaction → offset told to the log.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Shared;
@@ -69,7 +69,31 @@ pub struct PartitionWorker {
     options: ocsf::Options,
     /// Earlier owners published everything before this offset.
     published_before: u64,
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
+}
+
+/// How a partition is asked to stop: after the batch in hand, and if that cannot be delivered, at a given time.
+#[derive(Debug, Default)]
+pub struct Stop {
+    asked: AtomicBool,
+    give_up_at: OnceLock<Instant>,
+}
+
+impl Stop {
+    /// Asks; whoever asks first says until when the batch in hand may take.
+    pub fn ask(&self, give_up_at: Instant) {
+        let _ = self.give_up_at.set(give_up_at);
+        self.asked.store(true, Ordering::Release);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// The batch in hand has had its time.
+    fn is_over(&self) -> bool {
+        self.give_up_at.get().is_some_and(|at| Instant::now() >= *at)
+    }
 }
 
 /// One batch on its way.
@@ -94,7 +118,8 @@ impl PartitionWorker {
         reader: Box<dyn LandingPartition>,
         store: RedbStore,
         published_before: u64,
-        stop: Arc<AtomicBool>,
+        stop: Arc<Stop>,
+        limit: Arc<Limit>,
     ) -> Self {
         let publish = &shared.config.publish;
         Self {
@@ -102,7 +127,7 @@ impl PartitionWorker {
             reader,
             store,
             sink: Arc::clone(&shared.sink),
-            limit: Arc::clone(&shared.limit),
+            limit,
             merge: shared.config.merge.clone(),
             options: ocsf::Options { raw_data: publish.raw_data, unmapped: publish.unmapped },
             published_before,
@@ -110,17 +135,19 @@ impl PartitionWorker {
         }
     }
 
-    /// Works until stopped. Trouble that may pass starts the partition anew from its last commit.
+    /// Works until stopped. Trouble that may pass starts the partition anew from its last commit. False when it had to
+    /// give up a batch of which something may still be delivered.
     ///
     /// # Errors
     /// What only a person can mend.
-    pub fn run(mut self) -> Result<(), Fatal> {
+    pub fn run(mut self) -> Result<bool, Fatal> {
         let mut pause = FIRST_PAUSE;
         loop {
             let before = self.store.next_offset();
             let trouble = match self.work() {
-                Ok(()) | Err(Trouble::Stopped) => return Ok(()),
-                Err(_) if self.stopping() => return Ok(()),
+                Ok(()) => return Ok(true),
+                Err(Trouble::Stopped) => return Ok(false),
+                Err(_) if self.stopping() => return Ok(true),
                 Err(trouble) => trouble,
             };
             if let Some(fatal) = self.fatal(&trouble) {
@@ -139,7 +166,7 @@ impl PartitionWorker {
                 tracing::debug!(partition, error = %Chain(&error), "seek failed, trying again");
                 self.rest(FIRST_PAUSE);
                 if self.stopping() {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
         }
@@ -156,8 +183,8 @@ impl PartitionWorker {
     fn work(&mut self) -> Result<(), Trouble> {
         let from = self.store.next_offset().max(self.published_before);
         let stop = Arc::clone(&self.stop);
-        let stopped = move || stop.load(Ordering::Relaxed);
-        let known = self.sink.recover(self.partition, from, self.store.sink_position(), &stopped)?;
+        let mut known =
+            self.sink.recover(self.partition, from, self.store.sink_position(), &move || stop.is_asked())?;
         self.seal_start()?;
         let mut fold = Fold::new(&self.store, self.merge.dedupe_window_days);
         while !self.stopping() {
@@ -170,8 +197,13 @@ impl PartitionWorker {
                 self.take(record, &mut fold, &known, &mut batch)?;
             }
             self.commit(&mut fold, batch)?;
+            known = known.split_off(&self.source_id(self.store.next_offset()));
         }
         Ok(())
+    }
+
+    fn source_id(&self, offset: u64) -> SourceId {
+        SourceId { partition: self.partition, offset, index: 0 }
     }
 
     /// Files that were there before the first commit are noted, so that a crash in the first batch can cut back to it.
@@ -211,7 +243,7 @@ impl PartitionWorker {
         if landed.offset < self.store.next_offset() {
             return Ok(());
         }
-        let source = SourceId { partition: self.partition, offset: landed.offset, index: 0 };
+        let source = self.source_id(landed.offset);
         let there = landed.offset < self.published_before || known.contains(&source);
         let record = match landed.content {
             Ok(record) => record,
@@ -232,7 +264,6 @@ impl PartitionWorker {
             }
             Verdict::Fresh => {
                 batch.fresh += 1;
-                self.limit.note(None)?;
                 self.publish(record, source, batch)?;
             }
         }
@@ -247,6 +278,7 @@ impl PartitionWorker {
                 return self.quarantine(&rejected, source, batch);
             }
         };
+        self.limit.note(None)?;
         *batch.published.entry(mapped.class).or_default() += 1;
         batch.event_times.push(record.published);
         let output = OutputRecord { class: mapped.class, org: record.org, source, json: mapped.json };
@@ -300,7 +332,7 @@ impl PartitionWorker {
                 Ok(()) => return Ok(()),
                 Err(Busy(back)) => ack = back,
             }
-            if self.stopping() {
+            if self.stop.is_over() {
                 return Err(Trouble::Stopped);
             }
             std::thread::sleep(BUSY_PAUSE);
@@ -314,8 +346,7 @@ impl PartitionWorker {
             match batch.tally.wait(POLL) {
                 Some(Ok(())) => break,
                 Some(Err(failure)) => return Err(Trouble::NotDelivered(failure)),
-                // What is not acknowledged by the end is repeated by whoever comes next.
-                None if self.stopping() => return Err(Trouble::Stopped),
+                None if self.stop.is_over() => return Err(Trouble::Stopped),
                 None => {}
             }
         }
@@ -325,7 +356,8 @@ impl PartitionWorker {
         self.store.commit(&changes)?;
         metrics::commit(started.elapsed());
         crate::crash_point!("fold.committed");
-        if let Err(error) = self.reader.commit(changes.next_offset) {
+        // An owner that folds the past again has published nothing new of it, and must not take the group's word back.
+        if let Err(error) = self.reader.commit(changes.next_offset.max(self.published_before)) {
             // Only watchers and the next owner look at it, and the next commit brings it along.
             tracing::debug!(partition = self.partition, error = %Chain(&error), "offset not told to the log");
         }
@@ -334,7 +366,7 @@ impl PartitionWorker {
     }
 
     fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_asked()
     }
 
     /// The error that ends the worker, unless the trouble may pass.
@@ -342,6 +374,11 @@ impl PartitionWorker {
         let path = self.store.path().display();
         let fatal = |status, what: String, hint: &str| Some(Fatal::new(status, what).hint(hint));
         match trouble {
+            Trouble::Store(StoreError { source: redb::Error::Corrupted(_), .. }) => fatal(
+                ExitStatus::Io,
+                format!("the state {path} is damaged"),
+                "move the file away and start again: the state is folded again from the landing log",
+            ),
             Trouble::Store(_) => fatal(
                 ExitStatus::Io,
                 format!("the state {path} cannot be used"),

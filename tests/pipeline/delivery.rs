@@ -103,6 +103,42 @@ fn a_lost_data_directory_is_folded_again_without_publishing_again() {
 }
 
 #[test]
+fn a_refold_that_is_interrupted_does_not_take_back_what_the_group_knows() {
+    let _broker = broker();
+    let bench = Bench::new("refold-cut").extra("[merge]\nbatch_records = 40\n");
+    let (bodies, wanted) = events(200);
+    bench.send(&bodies);
+    let mut worker = bench.worker("worker");
+    bench.assert_published_once(&wanted);
+    until("all is committed", || (bench.committed() >= 200).then_some(()));
+    assert_eq!(worker.stop(), 0);
+    std::fs::remove_dir_all(bench.folder.join("worker-data")).unwrap();
+    let mut worker = bench.start("worker", &[("OKTA_OCSF_CRASH_AT", "fold.committed:2")]);
+    assert_eq!(worker.exit_status(), -1);
+    // Otherwise the next owner would believe that the rest was never published, and look for it in an output that may
+    // have expired.
+    assert!(bench.committed() >= 200, "the group's offset went back to {}", bench.committed());
+    let worker = bench.worker("worker");
+    until("the log is folded", || (worker.metric("okta_ocsf_folded_total", "fresh") >= 120.0).then_some(()));
+    bench.assert_published_once(&wanted);
+}
+
+#[test]
+fn a_state_that_belongs_to_another_log_is_refused() {
+    let bench = Bench::local("other-log");
+    let (bodies, _) = events(20);
+    bench.send(&bodies);
+    let mut worker = bench.worker("worker");
+    until("all is published", || (bench.in_files().len() == 20).then_some(()));
+    bench.until_drained();
+    assert_eq!(worker.stop(), 0);
+    std::fs::remove_file(bench.folder.join("worker-data/landing.redb")).unwrap();
+    let mut worker = bench.start("worker", &[]);
+    assert_eq!(worker.exit_status(), 74);
+    assert!(worker.log().contains("belongs to another"), "{}", worker.log());
+}
+
+#[test]
 fn partitions_move_between_workers_and_every_event_stays_single() {
     let _broker = broker();
     let bench =

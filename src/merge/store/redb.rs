@@ -10,6 +10,10 @@ use crate::okta::OrgId;
 /// Layout of the file. A file of another version is refused, never guessed at: the state can be folded again.
 const FORMAT: u64 = 1;
 
+/// Pages kept in memory for one partition. Only the days of recent events are looked up, some 16 MB for a million events
+/// a day; redb's own default is 1 GiB.
+const CACHE_BYTES: usize = 64 << 20;
+
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const SINK: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sink");
 /// (org, day) → day on which something was last added.
@@ -37,7 +41,8 @@ impl RedbStore {
     /// When the file is in use, damaged, of another format, or the disk refuses.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let failed = |source: redb::Error| StoreError { operation: "be opened", source };
-        let database = Database::create(path).map_err(|error| failed(error.into()))?;
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        let database = database.map_err(|error| failed(error.into()))?;
         let mut store = Self {
             path: path.to_owned(),
             database,
@@ -57,7 +62,8 @@ impl RedbStore {
     }
 
     fn load(&mut self) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_quick_repair(true);
         {
             let mut numbers = transaction.open_table(NUMBERS)?;
             let format = numbers.get("format")?.map(|value| value.value());

@@ -3,8 +3,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use serde_json::{Value, json};
@@ -183,6 +186,18 @@ impl Bench {
             *found.entry(uuid).or_default() += 1;
         }
         found
+    }
+
+    /// The offset that the worker's consumer group has committed, in the partition of the org.
+    pub fn committed(&self) -> i64 {
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", stack("KAFKA_BROKERS")).set("group.id", &self.name);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&format!("{}.landing", self.name), 0, 2);
+        let committed = consumer.committed_offsets(list, Duration::from_secs(30)).unwrap();
+        let offsets = committed.elements().into_iter().filter_map(|entry| entry.offset().to_raw());
+        offsets.max().unwrap()
     }
 
     /// Waits until every uuid is published, then asserts that each is there once and nothing else is.
