@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::inflight::{BATCH, InFlight};
 use super::lander::Job;
 use super::queue::{Answer, Delivered, Handle, Queue, Refusal};
-use super::receiver::{Permit, Room};
-use super::source::{Action, Hopeless, Outcome, Parts, now};
+use super::room::{Permit, Room};
+use super::shared::{Action, Hopeless, Outcome, Parts, now};
 use crate::error::{ExitStatus, Fatal};
 use crate::telemetry::metrics;
 

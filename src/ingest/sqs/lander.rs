@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 use super::queue::{Delivered, Queue};
-use super::receiver::Permit;
-use super::source::{Action, Hopeless, Outcome, Parts, now};
+use super::room::Permit;
+use super::shared::{Action, Hopeless, Outcome, Parts, now};
 use crate::ack::{Ack, Delivery, NotDelivered};
 use crate::error::ExitStatus;
 use crate::ingest::{Arrived, Poison, decode};

@@ -8,8 +8,11 @@ mod lander;
 mod memory;
 mod queue;
 mod receiver;
+mod room;
+mod shared;
 mod source;
 
 pub use aws::SqsQueue;
 pub use queue::{Answer, Delivered, Handle, Queue, QueueError, Refusal};
-pub use source::{Parts, Source};
+pub use shared::Parts;
+pub use source::Source;

@@ -2,7 +2,7 @@
 //! in-flight tracker and makes the delete and extension calls it asks for.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -11,56 +11,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::coordinator::Coordinator;
 use super::lander::lander;
-use super::queue::{Delivered, Queue};
-use super::receiver::{Permit, Receiver, Room};
-use crate::config::QueueConfig;
-use crate::error::{ExitStatus, Fatal};
-use crate::ingest::QueueOrgs;
-use crate::landing::LandingLog;
-use crate::publish::{Limit, Sink};
-use crate::telemetry::Component;
+use super::queue::Queue;
+use super::receiver::Receiver;
+use super::room::Room;
+use super::shared::Parts;
+use crate::error::Fatal;
 
 /// What is kept of the stop time for giving messages back.
 const GIVE_BACK: Duration = Duration::from_secs(2);
-
-/// Everything that the tasks of one queue share.
-pub struct Parts<Q> {
-    /// The queue itself.
-    pub queue: Q,
-    /// Its name, for metrics and messages: the last part of the URL.
-    pub name: String,
-    /// Its settings.
-    pub config: QueueConfig,
-    /// Whose events may come.
-    pub orgs: QueueOrgs,
-    /// Where events land.
-    pub landing: Arc<dyn LandingLog>,
-    /// Where poison goes.
-    pub sink: Arc<dyn Sink>,
-    /// The limit on poison.
-    pub limit: Arc<Limit>,
-    /// How this queue is doing.
-    pub health: Component,
-}
-
-/// What the coordinator is told.
-pub enum Action {
-    /// Messages came.
-    Received(Vec<(Delivered, Permit)>),
-    /// All acks of the message with this id are redeemed. Its room is kept until this is heard.
-    Settled(String, Outcome, Arc<Permit>),
-}
-
-/// Why going on makes no sense before a person acts.
-pub struct Hopeless(pub ExitStatus, pub String);
-
-/// What became of everything in one message.
-pub enum Outcome {
-    /// All of it is durable.
-    Landed,
-    /// Some of it is not, for the reason given.
-    Failed(String),
-}
 
 /// Reads one queue until told to stop.
 pub struct Source<Q>(Arc<Parts<Q>>);
@@ -101,11 +59,6 @@ impl<Q: Queue> Source<Q> {
         coordinator.give_back(inbox, give_back).await;
         result
     }
-}
-
-/// Tokio's clock, so that a test can hold it.
-pub fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@ use tokio::time::sleep;
 use self::ends::{End, Mode};
 use super::*;
 use crate::ack::NotDelivered;
-use crate::config::OrgConfig;
-use crate::ingest::decode;
+use crate::config::{OrgConfig, QueueConfig};
 use crate::ingest::sqs::memory::{Call, Fault, MemoryQueue, Op};
+use crate::ingest::{QueueOrgs, decode};
+use crate::landing::LandingLog;
+use crate::publish::{Limit, Sink};
 use crate::telemetry::Health;
 
 const VISIBILITY: Duration = Duration::from_secs(60);
