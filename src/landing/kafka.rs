@@ -3,6 +3,7 @@
 //! Writing uses the one producer of the process. Reading is a consumer group whose offsets are only told to Kafka for
 //! those who watch: the owner of a partition starts where its own store ends, as state and offset are one commit.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Pause before partitions that could not be started are tried again.
 const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a log that seems to end too early is asked again. Followers ask their leader every half second.
+const ELECTION_TRIES: u32 = 5;
 
 /// How long the partitions of a member that is gone stay without an owner. Long enough for a restart, which then moves
 /// nothing; brokers refuse less than 6 s.
@@ -267,6 +271,12 @@ fn committed(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32)
     })
 }
 
+/// The offsets that the partition holds.
+fn watermarks(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32) -> KafkaResult<Range<u64>> {
+    let (low, high) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)?;
+    Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
+}
+
 /// Where to start. A log that ends before what we know of it is another log; one that starts after it has lost records.
 fn check_range(
     consumer: &BaseConsumer<GroupContext>,
@@ -275,9 +285,17 @@ fn check_range(
     start: u64,
     published_before: u64,
 ) -> Result<u64, NotStarted> {
-    let (low, high) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)?;
-    let (low, high) = (u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0));
     let known = start.max(published_before);
+    let mut range = watermarks(consumer, topic, partition)?;
+    // A leader that was just elected may know of less than it has, until its followers have asked it.
+    for _ in 0..ELECTION_TRIES {
+        if known <= range.end {
+            break;
+        }
+        std::thread::sleep(START_PAUSE);
+        range = watermarks(consumer, topic, partition)?;
+    }
+    let (low, high) = (range.start, range.end);
     if known > high {
         let what = format!(
             "landing partition {topic}/{partition} ends at {high}, but {known} was folded already: it is another log"

@@ -404,11 +404,15 @@ impl PartitionWorker {
                 format!("the output of partition {} is refused", self.partition),
                 "mend the cause and start again; nothing is lost or published twice",
             ),
-            Trouble::Publish(PublishError { class: Class::Fatal, .. })
-            | Trouble::Landing(LandingError { class: Class::Fatal, .. }) => fatal(
+            Trouble::Publish(PublishError { class: Class::Fatal, .. }) => fatal(
                 ExitStatus::Io,
-                format!("the files of partition {} cannot be used", self.partition),
+                "the output files cannot be used".into(),
                 "mend the cause and start again; nothing is lost or published twice",
+            ),
+            Trouble::Landing(LandingError { class: Class::Fatal, .. }) => fatal(
+                ExitStatus::Io,
+                format!("landing partition {} cannot be read on", self.partition),
+                "start again: the start says whether the log was made anew or has lost records",
             ),
             _ => None,
         }
