@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-/// What an error means for the work in hand. Decided once, where the error is understood.
+/// What an error means for the work in hand. Decided once, where the error is understood. Input that can never succeed
+/// is no error of this kind: it is a value of its own, which goes to quarantine while the rest goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The outside world may recover; the same work is tried again.
     Retry,
-    /// This input can never succeed; it goes to quarantine and the rest goes on.
-    Poison,
     /// Nothing can succeed until a person acts; the process ends.
     Fatal,
 }

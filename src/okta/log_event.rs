@@ -32,8 +32,6 @@ pub struct LogEvent<'a> {
     #[serde(borrow, deserialize_with = "lenient")]
     pub client: Option<Client<'a>>,
     #[serde(borrow, deserialize_with = "lenient")]
-    pub device: Option<Device<'a>>,
-    #[serde(borrow, deserialize_with = "lenient")]
     pub authentication_context: Option<AuthenticationContext<'a>>,
     #[serde(borrow, deserialize_with = "lenient")]
     pub security_context: Option<SecurityContext<'a>>,
@@ -71,11 +69,7 @@ pub type Target<'a> = Actor<'a>;
 #[allow(missing_docs)]
 pub struct Client<'a> {
     #[serde(borrow)]
-    pub id: Text<'a>,
-    #[serde(borrow)]
     pub zone: Text<'a>,
-    #[serde(borrow)]
-    pub device: Text<'a>,
     #[serde(borrow)]
     pub ip_address: Text<'a>,
     #[serde(borrow, deserialize_with = "lenient")]
@@ -90,10 +84,6 @@ pub struct Client<'a> {
 pub struct UserAgent<'a> {
     #[serde(borrow)]
     pub raw_user_agent: Text<'a>,
-    #[serde(borrow)]
-    pub os: Text<'a>,
-    #[serde(borrow)]
-    pub browser: Text<'a>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -120,27 +110,12 @@ pub struct Geolocation {
     pub lon: Option<f64>,
 }
 
-/// The registered device, on Identity Engine orgs.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-#[allow(missing_docs)]
-pub struct Device<'a> {
-    #[serde(borrow)]
-    pub id: Text<'a>,
-    #[serde(borrow)]
-    pub name: Text<'a>,
-}
-
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]
 pub struct AuthenticationContext<'a> {
     #[serde(borrow)]
     pub authentication_provider: Text<'a>,
-    #[serde(borrow)]
-    pub credential_provider: Text<'a>,
-    #[serde(borrow)]
-    pub credential_type: Text<'a>,
     #[serde(borrow)]
     pub external_session_id: Text<'a>,
     #[serde(borrow)]
@@ -155,8 +130,6 @@ pub struct AuthenticationContext<'a> {
 pub struct Issuer<'a> {
     #[serde(borrow)]
     pub id: Text<'a>,
-    #[serde(borrow, rename = "type")]
-    pub kind: Text<'a>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -207,9 +180,6 @@ pub struct IpHop<'a> {
     #[serde(borrow)]
     pub ip: Text<'a>,
 }
-
-/// More about a target; kept for callers that read by key.
-pub type Detail<'a> = &'a RawValue;
 
 /// A scalar as text. Okta writes some identifiers as numbers and some absent values as `"unknown"` or `"null"`;
 /// [`Text::get`] gives `None` for all of those.

@@ -9,8 +9,8 @@ mod time;
 
 pub use guard::{JsonFault, check as check_json, is_object};
 pub use log_event::{
-    Actor, AuthenticationContext, Client, Detail, Device, GeographicalContext, Geolocation, IpHop, LogEvent, Outcome,
-    Request, SecurityContext, Target, Text, Transaction, UserAgent, present,
+    Actor, AuthenticationContext, Client, GeographicalContext, Geolocation, IpHop, LogEvent, Outcome, Request,
+    SecurityContext, Target, Text, Transaction, UserAgent, present,
 };
 pub use org::OrgId;
 pub use time::parse_ms;
