@@ -26,8 +26,9 @@ lint: setup ## formatting, clippy, the CloudFormation template
 test: lint build ## lint, unit tests, integration tests on real parts
 	@$(STACK) run --name test -- cargo test --locked
 
-bench: setup ## the worker beside a bare pump on the same queue and broker
+bench: setup ## the mapping beside a floor, the worker beside a bare pump on the same queue and broker
 	@cargo build --locked --release --bins --examples
+	@$(PYTHON) localstack/bench_normalize.py
 	@cargo build --locked --example mock-kafka
 	@$(STACK) run --name bench -- $(PYTHON) localstack/bench.py
 

@@ -13,7 +13,8 @@
 //! - [`merge`] folds one partition in order, synchronously and deterministically: each event once.
 //! - [`ocsf`] maps an event to an OCSF 1.8.0 record; pure.
 //! - [`publish`] writes records to Kafka topics or files, and what can never be a record to quarantine.
-//! - [`worker`] wires these together by role; [`okta`], [`kafka`] and [`aws`] are the peers as they are spoken to.
+//! - [`worker`] wires these together by role; [`okta`], [`kafka`] and [`aws`] are the peers as they are spoken to, and
+//!   [`json`] is how every text of them is read.
 //!
 //! `ARCHITECTURE.md` has the picture and the promises.
 
@@ -25,6 +26,7 @@ pub mod config;
 pub mod crash;
 pub mod error;
 pub mod ingest;
+pub mod json;
 pub mod kafka;
 pub mod landing;
 pub mod merge;

@@ -1,10 +1,14 @@
 //! The command line: one file a subcommand.
 
+mod bench;
 mod check;
 mod config;
+mod explain;
+mod lines;
 mod run;
 mod tail;
 mod transform;
+mod validate;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,9 +40,12 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Transform(transform::Transform),
+    Validate(validate::Validate),
+    Explain(explain::Explain),
     Check(check::Check),
     Tail(tail::Tail),
     Config(config::ConfigCommand),
+    Bench(bench::Bench),
 }
 
 /// Runs the command of the process's arguments.
@@ -46,9 +53,12 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(run) => run.main(),
         Command::Transform(transform) => transform.main(),
+        Command::Validate(validate) => validate.main(),
+        Command::Explain(explain) => explain.main(),
         Command::Check(check) => check.main(),
         Command::Tail(tail) => tail.main(),
         Command::Config(config) => config.main(),
+        Command::Bench(bench) => bench.main(),
     };
     match result {
         Ok(status) => status.into(),

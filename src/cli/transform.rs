@@ -1,17 +1,17 @@
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::config::{OrgConfig, QueueConfig};
-use crate::error::{Chain, ExitStatus, Fatal};
+use super::lines::Lines;
+use crate::config::{OrgConfig, PublishConfig, QueueConfig};
+use crate::error::{Chain, ExitStatus};
 use crate::ingest::{QueueOrgs, decode};
-use crate::ocsf;
+use crate::ocsf::{Mapper, Options, Source};
 
 /// Lines longer than this are reported, not read: four times what a queue can carry.
-const MAX_LINE_BYTES: usize = 4 << 20;
+pub(super) const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// Turn Okta JSON lines into OCSF JSON lines, without any infrastructure
 ///
@@ -33,17 +33,21 @@ pub struct Transform {
     /// Leave out unmapped
     #[arg(long)]
     no_unmapped: bool,
+    /// A file of event types that override the built-in ones, as `publish.event_types` in the configuration
+    #[arg(long, value_name = "FILE")]
+    event_types: Option<PathBuf>,
 }
 
 impl Transform {
     pub fn main(&self) -> anyhow::Result<ExitStatus> {
-        let mut input = self.open()?;
+        let mut lines = Lines::open(self.file.as_deref(), MAX_LINE_BYTES)?;
         let mut output = BufWriter::new(std::io::stdout().lock());
         let (mut number, mut bad) = (0u64, 0u64);
-        let mut line = Vec::new();
-        while read_line(&mut input, &mut line).context("the input cannot be read")? {
+        let types = PublishConfig { event_types: self.event_types.clone(), ..PublishConfig::default() }.event_types()?;
+        let mut mapper = Mapper::new(types, self.options());
+        while let Some(line) = lines.next().context("the input cannot be read")? {
             number += 1;
-            for problem in self.line(&line, &mut output)? {
+            for problem in self.line(line, &mut mapper, &mut output)? {
                 bad += 1;
                 eprintln!("line {number}: {problem}");
             }
@@ -56,33 +60,25 @@ impl Transform {
         Ok(ExitStatus::Ok)
     }
 
-    fn open(&self) -> Result<Box<dyn BufRead>, Fatal> {
-        match self.file.as_ref().filter(|path| path.as_os_str() != "-") {
-            None => Ok(Box::new(BufReader::new(std::io::stdin()))),
-            Some(path) => match File::open(path) {
-                Ok(file) => Ok(Box::new(BufReader::new(file))),
-                Err(error) => Err(Fatal::new(ExitStatus::Io, format!("cannot read {}", path.display())).because(error)),
-            },
-        }
-    }
-
     /// Writes the records of one line; gives what was wrong in it.
-    fn line(&self, line: &[u8], output: &mut impl Write) -> anyhow::Result<Vec<String>> {
+    fn line(&self, line: &[u8], mapper: &mut Mapper, output: &mut impl Write) -> anyhow::Result<Vec<String>> {
         let line = line.trim_ascii();
         if line.is_empty() {
             return Ok(Vec::new());
         }
         let mut problems = Vec::new();
+        let mut record = Vec::new();
         for decoded in decode(line, &self.orgs()) {
+            record.clear();
             let mapped =
                 decoded.map_err(|poison| format!("{}: {}", poison.reason, poison.detail)).and_then(|arrived| {
-                    let source = ocsf::Source { org: &arrived.org, landed_at: None, bytes: &arrived.value };
-                    ocsf::map(source, self.options()).map_err(|error| format!("{}: {}", error.reason(), Chain(&error)))
+                    let source = Source { org: &arrived.org, landed_at: None, bytes: &arrived.value };
+                    mapper.map(source, &mut record).map_err(|error| format!("{}: {}", error.reason(), Chain(&error)))
                 });
             match mapped {
-                Ok(record) => {
-                    output.write_all(&record.json).context("the output cannot be written")?;
-                    output.write_all(b"\n").context("the output cannot be written")?;
+                Ok(_) => {
+                    record.push(b'\n');
+                    output.write_all(&record).context("the output cannot be written")?;
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -97,34 +93,7 @@ impl Transform {
         QueueOrgs::new(&limits, &[org])
     }
 
-    fn options(&self) -> ocsf::Options {
-        ocsf::Options { raw_data: !self.no_raw_data, unmapped: !self.no_unmapped }
-    }
-}
-
-/// The next line without its end, cut just above [`MAX_LINE_BYTES`]; the rest of a longer one is passed over.
-fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
-    line.clear();
-    let limit = MAX_LINE_BYTES as u64 + 2;
-    if input.take(limit).read_until(b'\n', line)? == 0 {
-        return Ok(false);
-    }
-    if line.last() != Some(&b'\n') && line.len() as u64 == limit {
-        skip_line(input)?;
-    }
-    Ok(true)
-}
-
-fn skip_line(input: &mut dyn BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = input.fill_buf()?;
-        let (used, done) = match buffer.iter().position(|byte| *byte == b'\n') {
-            Some(end) => (end + 1, true),
-            None => (buffer.len(), buffer.is_empty()),
-        };
-        input.consume(used);
-        if done {
-            return Ok(());
-        }
+    fn options(&self) -> Options {
+        Options { raw_data: !self.no_raw_data, unmapped: !self.no_unmapped }
     }
 }

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::config::{OrgConfig, QueueConfig};
-use crate::okta::{JsonFault, OrgId, Text, check_json, is_object, parse_ms};
+use crate::json::{self, JsonFault, is_object};
+use crate::okta::{OrgId, Text, parse_ms};
 
 /// Namespace for uuids of events whose `uuid` is some other text; Okta's always are UUIDs.
 const ODD_UUIDS: Uuid = Uuid::from_u128(0x8d0f_3c62_91b4_4e0a_b3c7_2f6a_55d1_90ce);
@@ -128,9 +129,9 @@ pub fn decode(body: &[u8], orgs: &QueueOrgs) -> Vec<Result<Arrived, Poison>> {
 }
 
 fn shape(body: &[u8]) -> Result<Shape<'_>, (&'static str, String)> {
-    check_json(body).map_err(|fault| {
+    json::check(body).map_err(|fault| {
         let reason = match fault {
-            JsonFault::NotJson(_) => "not_json",
+            JsonFault::NotJson { .. } => "not_json",
             JsonFault::TooDeep => "too_deep",
             JsonFault::DuplicateKey(_) => "duplicate_key",
         };

@@ -1,54 +1,45 @@
-//! LogEvent in, OCSF 1.8.0 record out. Pure: no state, no clock, no I/O; the same input gives the same bytes.
+//! LogEvent in, OCSF 1.8.0 record out. Pure: no clock, no I/O; the same input gives the same bytes.
 //!
-//! `event_types` says which class and activity an event type is, one file a class says how its record is made,
-//! `objects` holds the narrow OCSF objects that the classes share, and `unmapped` accounts for what no attribute took.
+//! - `event_types` says which class and activity an event type is; `event` reads an event into sections and targets by
+//!   role; `classes` has one file a class, made of `parts` that classes share.
+//! - `writer` writes a record straight into the output and marks what it took; `unmapped` keeps the rest.
+//! - [`validate`] checks finished records against the schema.
+//!
+//! `design.md` beside this file says why it is built so and where the time goes.
 
-mod authentication;
-mod base_event;
+pub mod inventory;
+pub mod validate;
+
+mod class;
+mod classes;
+mod enums;
+mod event;
 mod event_types;
-mod objects;
+mod explain;
 mod parts;
+mod specimen;
 mod unmapped;
+mod writer;
 
-use serde::Serialize;
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::okta::{LogEvent, OrgId, is_object, parse_ms};
+pub use class::Class;
+pub use event_types::{Entry, EventTypes, FileError, Known, TableError};
+pub use explain::{Destination, Leaf};
+pub use specimen::specimen;
+
+use crate::json::{Document, JsonFault, Kind, Tape, Value, push_escaped};
+use crate::okta::{OrgId, parse_ms};
+use event::Event;
+use parts::base::{self, Stamp};
+use writer::{Memory, TIMES, Writer, saying};
 
 /// The OCSF schema version that every record conforms to.
 pub const OCSF_VERSION: &str = "1.8.0";
 
 /// Changes whenever the same event would give another record; stamped on every record.
-pub const MAPPING_VERSION: &str = "1";
-
-/// The OCSF classes that records are published as; each has its own topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
-    /// Base Event (0): the valid home of what has no class of its own.
-    BaseEvent,
-    /// Authentication (3002).
-    Authentication,
-}
-
-impl Class {
-    /// Every class, in the order of their uids.
-    pub const ALL: [Self; 2] = [Self::BaseEvent, Self::Authentication];
-
-    /// The schema's name of the class, as topics use it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::BaseEvent => "base_event",
-            Self::Authentication => "authentication",
-        }
-    }
-
-    /// `class_uid` of the schema.
-    pub fn uid(self) -> u32 {
-        match self {
-            Self::BaseEvent => 0,
-            Self::Authentication => 3002,
-        }
-    }
-}
+pub const MAPPING_VERSION: &str = "2";
 
 /// What the mapping adds besides the event itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,30 +61,30 @@ pub struct Source<'a> {
     pub bytes: &'a [u8],
 }
 
-/// A finished OCSF record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapped {
     /// Decides the topic.
     pub class: Class,
-    /// One line of JSON without the line end.
-    pub json: Vec<u8>,
+    /// How well its type is known.
+    pub known: Known,
 }
 
 /// Why an event cannot become a valid record. Always poison: the same bytes fail again.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// The bytes are not a LogEvent, not even an object.
     #[error("the event is not a System Log event")]
-    NotLogEvent(#[source] Option<serde_json::Error>),
+    NotLogEvent(#[source] Option<JsonFault>),
     /// No `uuid`, so the event has no identity.
     #[error("the event has no uuid")]
     MissingUuid,
     /// No `published`, or not a time; OCSF requires `time`.
     #[error("the event has no published time")]
     MissingPublished,
-    /// The record could not be written as JSON.
-    #[error("the record cannot be written")]
-    Unwritable(#[source] serde_json::Error),
+    /// A time that no event can have happened at.
+    #[error("the event was published before 1973 or after 2286")]
+    AbsurdPublished,
 }
 
 impl MapError {
@@ -103,36 +94,134 @@ impl MapError {
             Self::NotLogEvent(_) => "not_log_event",
             Self::MissingUuid => "missing_uuid",
             Self::MissingPublished => "missing_published",
-            Self::Unwritable(_) => "unwritable",
+            Self::AbsurdPublished => "absurd_published",
         }
     }
 }
 
-/// Maps one event to its record.
-pub fn map(source: Source<'_>, options: Options) -> Result<Record, MapError> {
-    if !is_object(source.bytes) {
-        return Err(MapError::NotLogEvent(None));
+/// Maps one event after another, in memory that it keeps.
+#[derive(Debug)]
+pub struct Mapper {
+    types: Arc<EventTypes>,
+    options: Options,
+    tape: Tape,
+    embedded: Tape,
+    memory: Memory,
+    event_type: String,
+}
+
+impl Mapper {
+    /// A mapper by a table.
+    pub fn new(types: Arc<EventTypes>, options: Options) -> Self {
+        Self { types, options, tape: Tape::default(), embedded: Tape::default(), memory: Memory::default(), event_type: String::new() }
     }
-    let event: LogEvent<'_> =
-        serde_json::from_slice(source.bytes).map_err(|error| MapError::NotLogEvent(Some(error)))?;
-    let uuid = event.uuid.get().ok_or(MapError::MissingUuid)?;
-    let published = event.published.get().ok_or(MapError::MissingPublished)?;
-    let time = parse_ms(published).ok_or(MapError::MissingPublished)?;
-    let context = parts::Context { source, options, event: &event, uuid, published, time };
-    let authentication = event
-        .event_type
-        .get()
-        .and_then(event_types::lookup)
-        .and_then(|entry| authentication::map(&context, entry.activity_id));
-    match authentication {
-        Some(record) => write(Class::Authentication, &record),
-        None => write(Class::BaseEvent, &base_event::map(&context)),
+
+    /// Changes what is added besides the event.
+    pub fn set_options(&mut self, options: Options) {
+        self.options = options;
+    }
+
+    /// Appends the record of an event to `out`: one line of JSON without the line end. On an error nothing is appended.
+    ///
+    /// # Errors
+    /// Why the event cannot become a valid record.
+    pub fn map(&mut self, source: Source<'_>, out: &mut Vec<u8>) -> Result<Mapped, MapError> {
+        self.run(source, out, |_, _| ()).map(|(mapped, ())| mapped)
+    }
+
+    /// Where each leaf of an event goes; the record itself is appended to `out` as by [`Mapper::map`].
+    ///
+    /// # Errors
+    /// As [`Mapper::map`].
+    pub fn explain(&mut self, source: Source<'_>, out: &mut Vec<u8>) -> Result<(Mapped, Vec<Leaf>), MapError> {
+        let unmapped = self.options.unmapped;
+        self.memory.trace = Some(Vec::new());
+        let explained = self.run(source, out, |document, memory| {
+            unmapped::judge(document);
+            explain::leaves(document, memory.trace.as_deref().unwrap_or_default(), unmapped)
+        });
+        self.memory.trace = None;
+        explained
+    }
+
+    /// The type of the latest event that was mapped although the table does not list it.
+    pub fn event_type(&self) -> &str {
+        &self.event_type
+    }
+
+    /// The row of the table for an event type.
+    pub fn entry(&self, event_type: &str) -> (Known, Cow<'_, Entry>) {
+        self.types.find(event_type)
+    }
+
+    fn run<R>(
+        &mut self,
+        source: Source<'_>,
+        out: &mut Vec<u8>,
+        then: impl FnOnce(&Document<'_>, &Memory) -> R,
+    ) -> Result<(Mapped, R), MapError> {
+        let Self { types, options, tape, embedded, memory, event_type: unlisted } = self;
+        let text = one_line(source.bytes);
+        let document = tape.read(&text).map_err(|fault| MapError::NotLogEvent(Some(fault)))?;
+        if document.root().kind() != Kind::Object {
+            return Err(MapError::NotLogEvent(None));
+        }
+        let mut event = Event::of(&document);
+        let stamp = stamp(source, &event)?;
+        let embedded_text = event.debug.log_only_security_data.and_then(Value::as_str).unwrap_or_default();
+        let embedded = if embedded_text.is_empty() { None } else { embedded.read(embedded_text.as_bytes()).ok() };
+        event.embedded = embedded.as_ref().and_then(parts::risk::embedded);
+
+        let event_type = event.log.event_type.and_then(Value::as_str).unwrap_or_default();
+        let (known, entry) = types.find(&event_type);
+        if known != Known::Listed {
+            unlisted.clear();
+            unlisted.push_str(&event_type);
+        }
+        let entry = classes::fitting(&event, entry);
+
+        // Twice the source for `raw_data` and the attributes, and what every record has: no growing in the middle.
+        out.reserve(source.bytes.len() * 3 + 2048);
+        let mut writer = Writer::new(out, memory);
+        base::head(&mut writer, &event, &entry);
+        classes::write(&mut writer, &event, &entry);
+        base::tail(&mut writer, &event, &entry, &stamp);
+        if options.unmapped {
+            unmapped::judge(&document);
+            unmapped::write(writer.out(), &document);
+        }
+        if options.raw_data {
+            raw_data(&mut writer, source.bytes, document.text());
+        }
+        writer.finish();
+        Ok((Mapped { class: entry.class, known }, then(&document, memory)))
     }
 }
 
-fn write(class: Class, record: &impl Serialize) -> Result<Record, MapError> {
-    let json = serde_json::to_vec(record).map_err(MapError::Unwritable)?;
-    Ok(Record { class, json })
+fn stamp<'a>(source: Source<'a>, event: &Event<'a>) -> Result<Stamp<'a>, MapError> {
+    let uuid = saying(event.log.uuid).ok_or(MapError::MissingUuid)?;
+    let published = saying(event.log.published).ok_or(MapError::MissingPublished)?;
+    let time = published.as_str().and_then(|text| parse_ms(&text)).ok_or(MapError::MissingPublished)?;
+    if TIMES.contains(&time) { Ok(Stamp { source, uuid, time }) } else { Err(MapError::AbsurdPublished) }
+}
+
+/// The text without the line ends and the space of a pretty print, so that spans of it fit on a line. Line ends cannot
+/// be in strings.
+fn one_line(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr2(b'\n', b'\r', text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect())
+}
+
+/// `raw_data`: the source exactly as received.
+fn raw_data(w: &mut Writer<'_>, bytes: &[u8], one_line: &str) {
+    w.key("raw_data");
+    let out = w.out();
+    out.push(b'"');
+    // The document was read, so the bytes are UTF-8; they differ from its text at most in line ends.
+    push_escaped(out, std::str::from_utf8(bytes).unwrap_or(one_line));
+    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -1,81 +1,107 @@
-//! Accounts for the source: what an attribute took, and what is left for `unmapped`.
+//! `unmapped`: every value of the event that no attribute took, in its place.
 
-use serde_json::{Map, Value};
+use super::writer::TAKEN;
+use crate::json::{Document, Kind, Value};
 
-/// The paths of the event whose values the record holds elsewhere. A value is noted where it is taken, so a value
-/// that was looked at but not used stays left over.
-#[derive(Debug, Default)]
-pub struct Taken(Vec<&'static str>);
+/// Something in it is kept.
+const KEPT: u8 = 2;
+/// Something in it is not kept.
+const DROPPED: u8 = 4;
 
-impl Taken {
-    /// Passes a value through; notes its path if there is one.
-    pub fn take<T>(&mut self, path: &'static str, value: Option<T>) -> Option<T> {
-        if value.is_some() {
-            self.0.push(path);
-        }
-        value
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It was taken, or says nothing (null, or empty).
+    Drop,
+    /// Nothing in it was taken, so its text is copied.
+    Whole,
+    /// A part of it was taken.
+    Part,
+}
+
+/// What becomes of a value, once everything in the document was judged by [`write`] or [`judge`].
+pub fn fate(value: Value<'_>) -> Fate {
+    let mark = value.mark();
+    match value.kind() {
+        _ if mark & TAKEN != 0 => Fate::Drop,
+        Kind::Null => Fate::Drop,
+        Kind::Object | Kind::Array => match (mark & KEPT != 0, mark & DROPPED != 0) {
+            (false, _) => Fate::Drop,
+            (true, false) => Fate::Whole,
+            (true, true) => Fate::Part,
+        },
+        _ => Fate::Whole,
     }
+}
 
-    /// Passes a value through that is certainly there.
-    pub fn always<T>(&mut self, path: &'static str, value: T) -> T {
-        self.0.push(path);
-        value
+/// Appends `"unmapped":{…}` with the comma before it; nothing if nothing is left. The document was judged.
+pub fn write(out: &mut Vec<u8>, document: &Document<'_>) {
+    let root = document.root();
+    if matches!(fate(root), Fate::Drop) {
+        return;
     }
+    out.extend_from_slice(b",\"unmapped\":");
+    copy(out, document);
+}
 
-    /// Every leaf of the event that was not taken and says something, in its place.
-    pub fn leftover(&self, event: &[u8]) -> Map<String, Value> {
-        let Ok(Value::Object(mut left)) = serde_json::from_slice(event) else {
-            return Map::new();
+/// Tells every container what is in it. What it holds comes after it, so going backwards sees the content first.
+pub fn judge(document: &Document<'_>) {
+    for place in (1..document.len()).rev() {
+        let Some(value) = document.value(place) else { continue };
+        let Some(parent) = value.parent() else { continue };
+        let told = match fate(value) {
+            Fate::Drop => DROPPED,
+            Fate::Whole => KEPT,
+            Fate::Part => KEPT | DROPPED,
         };
-        for path in &self.0 {
-            remove(&mut left, path);
-        }
-        left.retain(|_, value| keeps_something(value));
-        left
+        parent.set_mark(parent.mark() | told);
     }
 }
 
-fn remove(object: &mut Map<String, Value>, path: &str) {
-    match path.split_once('.') {
-        None => {
-            object.remove(path);
+/// Copies what is kept, in the order of the text. The stack is as deep as the text, which is bounded.
+fn copy(out: &mut Vec<u8>, document: &Document<'_>) {
+    let mut open: Vec<(usize, u8)> = Vec::new();
+    let mut place = 0;
+    while let Some(value) = document.value(place) {
+        close(out, &mut open, place);
+        let fate = fate(value);
+        if fate == Fate::Drop {
+            place = value.next_place();
+            continue;
         }
-        Some((head, rest)) => {
-            if let Some(Value::Object(inner)) = object.get_mut(head) {
-                remove(inner, rest);
-            }
+        if !open.is_empty() {
+            separate(out, value);
+        }
+        if fate == Fate::Whole {
+            out.extend_from_slice(value.written().as_bytes());
+            place = value.next_place();
+            continue;
+        }
+        let (begin, end) = if value.kind() == Kind::Object { (b'{', b'}') } else { (b'[', b']') };
+        out.push(begin);
+        open.push((value.next_place(), end));
+        place += 1;
+    }
+    close(out, &mut open, usize::MAX);
+}
+
+/// Ends the containers that end before a place.
+fn close(out: &mut Vec<u8>, open: &mut Vec<(usize, u8)>, place: usize) {
+    while open.last().is_some_and(|(end, _)| *end <= place) {
+        if let Some((_, end)) = open.pop() {
+            out.push(end);
         }
     }
 }
 
-/// Drops nulls and what becomes empty by that. Depth is bounded: the text passed the guard when it entered.
-fn keeps_something(value: &mut Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Object(fields) => {
-            fields.retain(|_, field| keeps_something(field));
-            !fields.is_empty()
-        }
-        Value::Array(items) => {
-            items.retain_mut(keeps_something);
-            !items.is_empty()
-        }
-        _ => true,
+fn separate(out: &mut Vec<u8>, value: Value<'_>) {
+    if !matches!(out.last(), Some(b'{' | b'[')) {
+        out.push(b',');
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_was_taken_is_gone_and_the_rest_keeps_its_place() {
-        let mut taken = Taken::default();
-        assert_eq!(taken.take("a.b", Some(1)), Some(1));
-        assert_eq!(taken.take("c", None::<u8>), None);
-        taken.always("d", ());
-        let left = taken.leftover(br#"{"a":{"b":1,"x":[null,{"y":null}]},"c":2,"d":{"e":3},"f":[0]}"#);
-        assert_eq!(Value::Object(left), json!({"c": 2, "f": [0]}));
+    let in_object = value.parent().is_some_and(|parent| parent.kind() == Kind::Object);
+    if in_object {
+        out.push(b'"');
+        out.extend_from_slice(value.key_span().as_bytes());
+        out.extend_from_slice(b"\":");
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! Knows nothing of OCSF, Kafka or AWS.
 
-mod guard;
+pub mod inventory;
+
 mod log_event;
 mod org;
+mod section;
+mod text;
 mod time;
 
-pub use guard::{JsonFault, check as check_json, is_object};
 pub use log_event::{
-    Actor, AuthenticationContext, Client, GeographicalContext, Geolocation, IpHop, LogEvent, Outcome, Request,
-    SecurityContext, Target, Text, Transaction, UserAgent, present,
+    AuthenticationContext, ChangeDetails, Client, DebugContext, DebugData, DetailEntry, Device, GeographicalContext,
+    Geolocation, IpAddress, Issuer, LogEvent, Outcome, Party, Request, Risk, SecurityContext, Transaction,
+    TransactionDetail, UserAgent,
 };
 pub use org::OrgId;
+pub use text::{Text, present};
 pub use time::parse_ms;

@@ -37,6 +37,8 @@ const LANDING_FAILED: &str = "okta_ocsf_landing_failed_total";
 const QUARANTINED: &str = "okta_ocsf_quarantined_total";
 const FOLDED: &str = "okta_ocsf_folded_total";
 const PUBLISHED: &str = "okta_ocsf_published_total";
+const VALIDATED: &str = "okta_ocsf_validated_total";
+const UNLISTED: &str = "okta_ocsf_unlisted_event_types_total";
 const SUPPRESSED: &str = "okta_ocsf_suppressed_total";
 const COMMIT_SECONDS: &str = "okta_ocsf_commit_seconds";
 const EVENT_AGE_SECONDS: &str = "okta_ocsf_event_age_seconds";
@@ -68,6 +70,8 @@ pub const ALL: &[Description] = &[
     Description(QUARANTINED, Kind::Counter, &["stage", "reason"], "Inputs that can never succeed, written to quarantine."),
     Description(FOLDED, Kind::Counter, &["verdict"], "Landing records folded: fresh, duplicate or malformed."),
     Description(PUBLISHED, Kind::Counter, &["class"], "OCSF records acknowledged by the output."),
+    Description(VALIDATED, Kind::Counter, &[], "OCSF records checked against the schema before they were published."),
+    Description(UNLISTED, Kind::Counter, &["event_type"], "Events of a type that the table does not list, by name; beyond 100 names `other`."),
     Description(SUPPRESSED, Kind::Counter, &[], "OCSF records found in the output already, after a crash or a new owner."),
     Description(COMMIT_SECONDS, Kind::Histogram, &[], "Committing the state and offset of one batch."),
     Description(EVENT_AGE_SECONDS, Kind::Histogram, &[], "From an event's published time to the acknowledgement of its OCSF record."),
@@ -157,6 +161,12 @@ mod record {
     }
     pub fn published(class: &'static str, records: u64) {
         counter!(PUBLISHED, "class" => class).increment(records);
+    }
+    pub fn validated() {
+        counter!(VALIDATED).increment(1);
+    }
+    pub fn unlisted_event_type(event_type: &str) {
+        counter!(UNLISTED, "event_type" => event_type.to_owned()).increment(1);
     }
     pub fn suppressed(records: u64) {
         counter!(SUPPRESSED).increment(records);

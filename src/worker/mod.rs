@@ -2,6 +2,7 @@
 
 mod data_dir;
 mod ingest;
+mod mapping;
 mod normalize;
 mod partition;
 
@@ -18,6 +19,7 @@ use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics};
 use crate::landing::LandingLog;
 use crate::landing::kafka::KafkaLanding;
 use crate::landing::local::LocalLanding;
+use crate::ocsf::EventTypes;
 use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
 use crate::telemetry::{Component, Health, metrics, serve};
 
@@ -32,6 +34,7 @@ struct Shared {
     landing: Arc<dyn LandingLog>,
     sink: Arc<dyn Sink>,
     limit: Arc<Limit>,
+    event_types: Arc<EventTypes>,
     health: Health,
     fatal: FatalSender,
 }
@@ -85,6 +88,7 @@ async fn listen(
 }
 
 async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> Result<(), Fatal> {
+    let event_types = config.publish.event_types()?;
     let data_dir = Arc::new(DataDir::take(&config.worker.data_dir)?);
     let aws = crate::aws::settings(&config.aws).await;
     let Some(ends) = open_ends(&config, &aws, &health, &stop).await? else { return Ok(()) };
@@ -92,6 +96,7 @@ async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> R
     let shared = Shared {
         limit: Arc::new(Limit::new(config.quarantine.window, config.quarantine.stop_percent)),
         config: Arc::new(config),
+        event_types,
         data_dir,
         landing: ends.landing,
         sink: ends.sink,

@@ -9,13 +9,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Shared;
+use super::mapping::Mapping;
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
-use crate::kafka::MAX_MESSAGE_BYTES;
 use crate::landing::{LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
 use crate::merge::{Fold, RedbStore, StateStore, StoreError, Verdict};
-use crate::ocsf;
+use crate::ocsf::Class as OcsfClass;
 use crate::publish::{Busy, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
 
@@ -28,9 +28,6 @@ const BUSY_PAUSE: Duration = Duration::from_millis(2);
 /// Pause before a partition is opened again after trouble that may pass; doubled up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
-
-/// The largest record that is published; what is left of a message is for key, headers and framing.
-const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
 
 /// Why a partition cannot go on as it is.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +63,7 @@ pub struct PartitionWorker {
     sink: Arc<dyn Sink>,
     limit: Arc<Limit>,
     merge: MergeConfig,
-    options: ocsf::Options,
+    mapping: Mapping,
     /// Earlier owners published everything before this offset.
     published_before: u64,
     stop: Arc<Stop>,
@@ -100,7 +97,7 @@ impl Stop {
 #[derive(Default)]
 struct Batch {
     tally: Tally,
-    published: HashMap<ocsf::Class, u64>,
+    published: HashMap<OcsfClass, u64>,
     /// `published` times of the events, for their age at the acknowledgement.
     event_times: Vec<i64>,
     fresh: u64,
@@ -121,7 +118,6 @@ impl PartitionWorker {
         stop: Arc<Stop>,
         limit: Arc<Limit>,
     ) -> Self {
-        let publish = &shared.config.publish;
         Self {
             partition,
             reader,
@@ -129,7 +125,7 @@ impl PartitionWorker {
             sink: Arc::clone(&shared.sink),
             limit,
             merge: shared.config.merge.clone(),
-            options: ocsf::Options { raw_data: publish.raw_data, unmapped: publish.unmapped },
+            mapping: Mapping::new(&shared.config.publish, Arc::clone(&shared.event_types)),
             published_before,
             stop,
         }
@@ -270,8 +266,8 @@ impl PartitionWorker {
         Ok(())
     }
 
-    fn publish(&self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
-        let mapped = match self.map(&record) {
+    fn publish(&mut self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
+        let (class, json) = match self.mapping.map(source.offset, &record) {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
                 let rejected = self.rejected(source, Some(&record), reason, detail, record.value.clone());
@@ -279,23 +275,10 @@ impl PartitionWorker {
             }
         };
         self.limit.note(None)?;
-        *batch.published.entry(mapped.class).or_default() += 1;
+        *batch.published.entry(class).or_default() += 1;
         batch.event_times.push(record.published);
-        let output = OutputRecord { class: mapped.class, org: record.org, source, json: mapped.json };
+        let output = OutputRecord { class, org: record.org, source, json };
         self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))
-    }
-
-    /// The record, without `raw_data` if it would be too large with it; otherwise the reason code and its detail.
-    fn map(&self, record: &LandingRecord) -> Result<ocsf::Record, (&'static str, String)> {
-        let source = ocsf::Source { org: &record.org, landed_at: Some(record.landed_at), bytes: &record.value };
-        let without_raw = ocsf::Options { raw_data: false, ..self.options };
-        for options in [self.options, without_raw] {
-            let mapped = ocsf::map(source, options).map_err(|error| (error.reason(), Chain(&error).to_string()))?;
-            if mapped.json.len() <= MAX_RECORD_BYTES {
-                return Ok(mapped);
-            }
-        }
-        Err(("too_large", format!("the record would be larger than {MAX_RECORD_BYTES} bytes")))
     }
 
     fn rejected(

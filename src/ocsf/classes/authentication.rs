@@ -1,0 +1,130 @@
+//! Authentication (3002): sign-ins, sign-outs, tickets and the steps before them.
+
+use super::{acting_user, changed_user};
+use crate::json::Value;
+use crate::ocsf::enums::{Choice, PROTOCOLS};
+use crate::ocsf::event::{Event, Role};
+use crate::ocsf::event_types::Entry;
+use crate::ocsf::parts::people::{Being, being, can_be_user};
+use crate::ocsf::parts::{control, device, factors, network, people};
+use crate::ocsf::writer::{Writer, saying};
+use crate::okta::{AuthenticationContext, Party};
+
+const LOGOFF: u8 = 2;
+
+/// Who signs in: a person who acts; else the person on whom a machine acts; else whoever acts.
+pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
+    let acting = acting_user(event);
+    if acting.as_ref().is_some_and(|party| matches!(being(party), Being::Person | Being::Unknown)) {
+        return acting;
+    }
+    let client = || event.targets_of(Role::Client).find(can_be_user);
+    let person = if entry.defaults.client_user { None } else { changed_user(event) };
+    person.or(acting).or_else(client)
+}
+
+pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
+    let Some(user) = user(event, entry) else { return };
+    people::user(w, "user", &user);
+    people::actor(w, event);
+    service(w, event);
+    people::session(w, event);
+    protocol(w, event, entry);
+    w.flag("is_mfa", is_mfa(event, entry));
+    factors::auth_factors(w, event, entry);
+    logon_type(w, event, entry);
+    token(w, event, entry);
+    network::src_endpoint(w, event);
+    network::http_request(w, event);
+    device::device(w, event);
+    control::control(w, event, entry);
+}
+
+/// What is signed in to: the application if the event names one, otherwise Okta itself.
+fn service(w: &mut Writer<'_>, event: &Event<'_>) {
+    let app = event.target(Role::App).or_else(|| event.target(Role::Client));
+    let app = app.filter(|app| saying(app.display_name).or(saying(app.alternate_id)).or(saying(app.id)).is_some());
+    let Some(app) = app else { return w.fragment(r#""service":{"name":"Okta"}"#) };
+    w.object("service", |w| {
+        w.copy("uid", app.id);
+        if w.copy("name", app.display_name) {
+            let same = app.alternate_id.filter(|other| app.display_name.is_some_and(|name| name.span() == other.span()));
+            w.implied(same, "name");
+        } else {
+            w.copy("name", app.alternate_id);
+        }
+        w.implied(app.kind.filter(|kind| kind.is("AppInstance")), "");
+    });
+}
+
+/// `auth_protocol`: what the event says, else what its type says.
+fn protocol(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
+    let context = &event.authentication;
+    let said = protocol_of_mode(event.debug.sign_on_mode);
+    if let Some(choice) = said.or_else(|| protocol_of_context(context)).or(entry.defaults.protocol) {
+        w.choice("auth_protocol_id", "auth_protocol", choice);
+    }
+}
+
+/// The sign-on mode of an application.
+fn protocol_of_mode(mode: Option<Value<'_>>) -> Option<Choice> {
+    let id = match mode.and_then(Value::word)? {
+        "SAML 2.0" | "SAML_2_0" | "SAML 1.1" | "SAML_1_1" => 5,
+        "OpenID Connect" | "OPENID_CONNECT" => 4,
+        "BASIC_AUTH" => 11,
+        _ => return None,
+    };
+    PROTOCOLS.iter().copied().find(|(known, _)| *known == id)
+}
+
+/// What the provider and the kind of credential imply.
+fn protocol_of_context(context: &AuthenticationContext<'_>) -> Option<Choice> {
+    let word = |value: Option<Value<'_>>| value.and_then(Value::word).map(str::to_owned);
+    let id = match (word(context.authentication_provider).as_deref(), word(context.credential_type).as_deref()) {
+        (_, Some("ASSERTION")) => 5,
+        (_, Some("IWA")) => 2,
+        (_, Some("OAUTH2" | "JWT")) => 6,
+        (Some("LDAP"), _) => 12,
+        _ => return None,
+    };
+    PROTOCOLS.iter().copied().find(|(known, _)| *known == id)
+}
+
+/// A second factor: the provider says so, a factor was used, or the type is about nothing else.
+fn is_mfa(event: &Event<'_>, entry: &Entry) -> bool {
+    let provider = event.authentication.authentication_provider.and_then(Value::word);
+    entry.defaults.mfa || provider == Some("FACTOR_PROVIDER")
+}
+
+/// On a device people sign in at its console; to everything else over the network.
+fn logon_type(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
+    if entry.activity_id == LOGOFF {
+        return;
+    }
+    let at_device = event.log.event_type.and_then(Value::word).is_some_and(|name| name.starts_with("device."));
+    w.fragment(match at_device {
+        true => r#""logon_type_id":2,"logon_type":"Interactive","is_remote":false"#,
+        false => r#""logon_type_id":3,"logon_type":"Network","is_remote":true"#,
+    });
+}
+
+/// `authentication_token`: the token among the targets.
+fn token(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
+    let target = event.target(Role::Token);
+    if target.is_none() && entry.defaults.token.is_none() {
+        return;
+    }
+    w.object("authentication_token", |w| {
+        if let Some(target) = target {
+            w.copy("uid", target.id);
+            w.copy("name", target.display_name);
+        }
+        let said = target.and_then(|target| target.kind).and_then(Value::word);
+        match (said, entry.defaults.token) {
+            (Some("refresh_token"), _) => w.fragment(r#""type_id":4,"type":"Refresh Token""#),
+            (Some("id_token"), _) => w.fragment(r#""type_id":3,"type":"Identity Token""#),
+            (_, Some(choice)) => w.choice("type_id", "type", choice),
+            _ => w.other("type_id", "type", target.and_then(|target| target.kind)),
+        }
+    });
+}

@@ -1,0 +1,75 @@
+//! `device`, by the host profile: the device that a request came from.
+
+use super::network;
+use crate::ocsf::enums::Observable;
+use crate::ocsf::event::{Event, Role};
+use crate::ocsf::writer::{Writer, saying};
+use crate::okta::{DetailEntry, Party};
+
+/// `device` of a class that has its own place for the client's address.
+pub fn device(w: &mut Writer<'_>, event: &Event<'_>) {
+    write(w, event, false);
+}
+
+/// `device` of a class that has no other place for the client's address.
+pub fn device_with_address(w: &mut Writer<'_>, event: &Event<'_>) {
+    write(w, event, true);
+}
+
+fn write(w: &mut Writer<'_>, event: &Event<'_>, with_address: bool) {
+    let reported = saying(event.device.id).or(saying(event.device.name)).is_some();
+    let target = event.target(Role::Device).filter(|_| !reported).filter(is_named);
+    let address = network::ip(event.client.ip_address).filter(|_| with_address);
+    if !reported && target.is_none() && address.is_none() {
+        return;
+    }
+    w.uses_host();
+    w.object("device", |w| {
+        match target {
+            Some(target) => of_target(w, &target),
+            None => reported_device(w, event),
+        }
+        if !network::kind(w, event.client.device) {
+            w.fragment(r#""type_id":0,"type":"Unknown""#);
+        }
+        if let Some(address) = address {
+            w.observe("ip", Some(address), Observable::IpAddress);
+            w.copy("zone", event.client.zone);
+            network::location(w, event.client.geographical_context);
+        }
+    });
+}
+
+fn reported_device(w: &mut Writer<'_>, event: &Event<'_>) {
+    let device = &event.device;
+    w.observe("uid", device.id, Observable::DeviceUid);
+    w.copy("name", device.name);
+    w.copy_flag("is_managed", device.managed);
+    match saying(device.os_platform) {
+        Some(_) => network::os(w, device.os_platform, device.os_version),
+        None => network::os(w, event.user_agent.os, None),
+    }
+}
+
+/// The attributes of a device that is a target, except its type.
+fn of_target(w: &mut Writer<'_>, target: &Party<'_>) {
+    w.observe("uid", target.id, Observable::DeviceUid);
+    w.copy("name", target.display_name);
+    w.implied(target.kind, "");
+    let detail = DetailEntry::of(target.detail_entry);
+    network::os(w, detail.os_platform, detail.os_version);
+}
+
+/// `device` in an entity: the target itself.
+pub fn device_of(w: &mut Writer<'_>, target: &Party<'_>) {
+    if is_named(target) {
+        w.object("device", |w| {
+            of_target(w, target);
+            w.fragment(r#""type_id":0,"type":"Unknown""#);
+        });
+    }
+}
+
+fn is_named(target: &Party<'_>) -> bool {
+    saying(target.id).or(saying(target.display_name)).is_some()
+}

@@ -1,0 +1,165 @@
+//! No leaf of an event is lost, and `explain` says where each went.
+
+use super::*;
+
+/// Every scalar, null and empty container of a value, by its path.
+pub fn leaves_of(value: &Value) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    collect(value, String::new(), true, &mut found);
+    found
+}
+
+fn collect(value: &Value, path: String, is_root: bool, found: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, field) in fields {
+                let path = if is_root { key.clone() } else { format!("{path}.{key}") };
+                collect(field, path, false, found);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (at, item) in items.iter().enumerate() {
+                collect(item, format!("{path}[{at}]"), false, found);
+            }
+        }
+        leaf => found.push((path, leaf.clone())),
+    }
+}
+
+/// The value at a path such as `a.b[0].c`. Keys may hold dots and brackets, so every reading of the path is tried.
+pub fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    below(value, path, true)
+}
+
+fn below<'v>(value: &'v Value, path: &str, is_root: bool) -> Option<&'v Value> {
+    if path.is_empty() && !is_root {
+        return Some(value);
+    }
+    match value {
+        Value::Array(items) => {
+            let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
+            below(items.get(index.parse::<usize>().ok()?)?, rest, false)
+        }
+        Value::Object(fields) => {
+            let path = if is_root { path } else { path.strip_prefix('.')? };
+            fields.iter().find_map(|(key, field)| below(field, path.strip_prefix(key.as_str())?, false))
+        }
+        _ => None,
+    }
+}
+
+fn says_nothing(leaf: &Value) -> bool {
+    matches!(leaf, Value::Null | Value::Object(_) | Value::Array(_))
+}
+
+/// What an attribute says in another form than the event: the caption of a word, a list as one text, a text as the JSON
+/// in it, and what the attribute's own place says.
+fn is_translated(path: &str, attribute: &Value) -> bool {
+    let name = path.rsplit('.').next().unwrap_or_default();
+    let is_caption = ["type", "factor_type", "risk_level", "is_alert", "status"].contains(&name);
+    is_caption || attribute.is_object() || name == "risk_details" || (name == "data" && path.starts_with("enrichments"))
+}
+
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Whether an attribute has the content of a leaf.
+fn has(attribute: &Value, leaf: &Value) -> bool {
+    let (attribute, leaf) = (as_text(attribute), as_text(leaf));
+    let numbers = attribute.parse::<f64>().ok().zip(leaf.parse::<f64>().ok());
+    attribute == leaf
+        || attribute.strip_prefix("app:") == Some(&leaf)
+        || numbers.is_some_and(|(attribute, leaf)| attribute == leaf)
+}
+
+/// Maps an event and holds every leaf of it against the record; `what` names it in failures.
+pub fn account(mapper: &mut Mapper, what: &str, text: &[u8]) {
+    let org = OrgId::new("acme");
+    let mut out = Vec::new();
+    let source = Source { org: &org, landed_at: Some(1_777_890_031_000), bytes: text };
+    let (_, leaves) = mapper.explain(source, &mut out).unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert_valid(&out, &what);
+    let record: Value = serde_json::from_slice(&out).unwrap();
+    let event: Value = serde_json::from_slice(text).unwrap();
+
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let mut explained: Vec<(String, String)> =
+        leaves.iter().map(|leaf| (leaf.path.clone(), read(&leaf.value).to_string())).collect();
+    let mut there: Vec<_> = leaves_of(&event).into_iter().map(|(path, leaf)| (path, leaf.to_string())).collect();
+    explained.sort();
+    there.sort();
+    assert_eq!(explained, there, "{what}: the leaves of the event");
+
+    for Leaf { path, value, destination } in leaves {
+        let leaf = read(&value);
+        match destination {
+            Destination::RawDataOnly => assert!(says_nothing(&leaf), "{what}: {path} is lost"),
+            Destination::Unmapped(kept) => {
+                assert_eq!(at(&record, &kept), Some(&leaf), "{what}: {path} should be at {kept} in\n{record:#}");
+            }
+            Destination::Attributes(attributes) => {
+                assert!(!attributes.is_empty(), "{what}: {path} went nowhere");
+                for attribute in &attributes {
+                    let found = at(&record, attribute);
+                    let found = found.unwrap_or_else(|| panic!("{what}: {path} is not at {attribute} in\n{record:#}"));
+                    let is_same = has(found, &leaf) || is_translated(attribute, found);
+                    assert!(is_same, "{what}: {path} is {leaf}, {attribute} is {found}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_leaf_of_a_golden_event_is_lost() {
+    for (name, event) in golden_events() {
+        account(&mut mapper(KEPT), &name, event.as_bytes());
+    }
+}
+
+#[test]
+fn no_leaf_of_a_sample_event_is_lost() {
+    let mut mapper = mapper(KEPT);
+    for event in corpus_events() {
+        if record_of(&mut mapper, event.as_bytes()).is_ok() {
+            account(&mut mapper, &event, event.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn keys_with_dots_and_brackets_are_accounted_for() {
+    let mut event = sign_in();
+    event["a.b"] = json!({"c[0]": [1, {"d.e": "x", "": "y"}], "taken": null});
+    event["debugContext"]["debugData"]["New.Key[1]"] = json!("z");
+    account(&mut mapper(KEPT), "odd keys", event.to_string().as_bytes());
+}
+
+#[test]
+fn without_unmapped_what_no_attribute_took_is_in_raw_data_only() {
+    let org = OrgId::new("acme");
+    let event = sign_in().to_string();
+    let mut mapper = mapper(Options { raw_data: true, unmapped: false });
+    let mut out = Vec::new();
+    let (_, leaves) = mapper.explain(Source { org: &org, landed_at: None, bytes: event.as_bytes() }, &mut out).unwrap();
+    let record: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(record["raw_data"], event.as_str());
+    assert!(record.get("unmapped").is_none());
+    assert!(!leaves.iter().any(|leaf| matches!(leaf.destination, Destination::Unmapped(_))));
+    let version = leaves.iter().find(|leaf| leaf.path == "client.userAgent.browser").unwrap();
+    assert_eq!(version.destination, Destination::RawDataOnly);
+}
+
+#[test]
+fn to_explain_an_event_does_not_change_its_record() {
+    let org = OrgId::new("acme");
+    for (name, event) in golden_events() {
+        let (mut plain, mut explained) = (Vec::new(), Vec::new());
+        let mut mapper = mapper(KEPT);
+        let source = Source { org: &org, landed_at: None, bytes: event.as_bytes() };
+        mapper.map(source, &mut plain).unwrap();
+        mapper.explain(source, &mut explained).unwrap();
+        assert_eq!(plain, explained, "{name}");
+    }
+}

@@ -1,0 +1,97 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::config::PublishConfig;
+use crate::error::Chain;
+use crate::kafka::MAX_MESSAGE_BYTES;
+use crate::landing::LandingRecord;
+use crate::ocsf::validate::{Finding, Schema, Severity};
+use crate::ocsf::{Class, EventTypes, Known, Mapper, Options, Source};
+use crate::telemetry::metrics;
+
+/// The largest record that is published; what is left of a message is for key, headers and framing.
+const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
+
+/// How many unknown event types are told by name; the metric counts further ones together. Okta adds a dozen types in a
+/// month, so more than this is an attack on the metric or a wrong input.
+const MOST_NAMES: usize = 100;
+
+/// Why a record was not made: the reason code of the quarantine, and more for people.
+pub type Refused = (&'static str, String);
+
+/// Landing records to OCSF records, for one partition: maps them, checks a sample, tells of unknown event types.
+pub struct Mapping {
+    mapper: Mapper,
+    options: Options,
+    validate_one_in: u64,
+    told: HashSet<String>,
+}
+
+impl Mapping {
+    /// As the configuration says; `types` were read from it.
+    pub fn new(publish: &PublishConfig, types: Arc<EventTypes>) -> Self {
+        let options = Options { raw_data: publish.raw_data, unmapped: publish.unmapped };
+        let validate_one_in = u64::from(publish.validate_one_in);
+        Self { mapper: Mapper::new(types, options), options, validate_one_in, told: HashSet::new() }
+    }
+
+    /// The record of the landing record at an offset; without `raw_data` if it would be too large with it.
+    pub fn map(&mut self, offset: u64, record: &LandingRecord) -> Result<(Class, Vec<u8>), Refused> {
+        let (class, json) = self.fitting(record)?;
+        // By the offset, not by chance: the same log gives the same output.
+        if self.validate_one_in > 0 && offset.is_multiple_of(self.validate_one_in) {
+            validate(&json)?;
+        }
+        Ok((class, json))
+    }
+
+    fn fitting(&mut self, record: &LandingRecord) -> Result<(Class, Vec<u8>), Refused> {
+        let source = Source { org: &record.org, landed_at: Some(record.landed_at), bytes: &record.value };
+        let without_raw = Options { raw_data: false, ..self.options };
+        for options in [self.options, without_raw] {
+            let mut json = Vec::new();
+            self.mapper.set_options(options);
+            let mapped = self.mapper.map(source, &mut json);
+            let mapped = mapped.map_err(|error| (error.reason(), Chain(&error).to_string()))?;
+            if json.len() <= MAX_RECORD_BYTES {
+                if mapped.known != Known::Listed {
+                    self.tell(mapped.known);
+                }
+                return Ok((mapped.class, json));
+            }
+        }
+        Err(("too_large", format!("the record would be larger than {MAX_RECORD_BYTES} bytes")))
+    }
+
+    /// Counts an event of a type that the table does not list, and warns the first time.
+    fn tell(&mut self, known: Known) {
+        let event_type = self.mapper.event_type();
+        if self.told.contains(event_type) {
+            return metrics::unlisted_event_type(event_type);
+        }
+        if self.told.len() >= MOST_NAMES {
+            return metrics::unlisted_event_type("other");
+        }
+        let mapped_by = if known == Known::Family { "the rule of its family" } else { "Base Event" };
+        tracing::warn!(
+            event_type,
+            mapped_by,
+            "an event type that the table does not list; publish.event_types can say what it is"
+        );
+        metrics::unlisted_event_type(event_type);
+        self.told.insert(event_type.to_owned());
+    }
+}
+
+/// Checks a finished record.
+fn validate(json: &[u8]) -> Result<(), Refused> {
+    let findings = Schema::embedded().check(json);
+    metrics::validated();
+    let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    // Codes and paths only: messages quote values.
+    let said: Vec<String> = errors.iter().take(5).map(|error| format!("{} at {}", error.code, error.path)).collect();
+    Err(("invalid_record", format!("{} errors by the OCSF schema: {}", errors.len(), said.join(", "))))
+}
