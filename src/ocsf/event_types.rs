@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::Class;
+use super::validate::Schema;
 use super::enums::{self, Choice, by_caption};
 
 /// How events of one type are mapped: one row of the table.
@@ -126,7 +127,7 @@ impl EventTypes {
         }
         let (mut overrides, mut families, mut errors) = (HashMap::new(), Vec::new(), Vec::new());
         for (line, row) in (2..).zip(rows(csv)) {
-            match row {
+            match row.and_then(|(name, entry)| Ok((name, checked(entry)?))) {
                 Ok((name, entry)) => match name.strip_suffix('*') {
                     Some(prefix) => families.push((prefix.to_owned(), entry)),
                     None => drop(overrides.insert(name, entry)),
@@ -203,7 +204,12 @@ impl Entry {
             ("", _) => String::new(),
             (name, _) => format!(r#","activity_name":"{name}""#),
         };
-        let type_name = if activity_id == 99 { "Other" } else { &self.activity };
+        let type_name = match (self.class, activity_id) {
+            // 99 is the caption of the only type of Base Event; a name of our own is clearer than "Other".
+            (Class::BaseEvent, _) => "Unclassified",
+            (_, 99) => "Other",
+            _ => &self.activity,
+        };
         format!(
             r#""category_uid":{category_uid},"category_name":"{category}","class_uid":{uid},"class_name":"{class}","activity_id":{activity_id}{activity},"type_uid":{type_uid},"type_name":"{class}: {type_name}""#
         )
@@ -274,6 +280,25 @@ fn row(line: &str) -> Result<(String, Entry), String> {
     entry.targets = list(targets);
     entry.defaults = defaults_of(defaults)?;
     Ok((name.clone(), entry))
+}
+
+/// A user's row by the schema: an activity that the class has, by its own caption.
+fn checked(mut entry: Entry) -> Result<Entry, String> {
+    let (class, id) = (entry.class, entry.activity_id);
+    if class.is_inventory() {
+        return Err(format!("no event is mapped to {}", class.name()));
+    }
+    let caption = Schema::embedded().caption(i64::from(class.uid()), "activity_id", &id.to_string());
+    let caption = caption.ok_or_else(|| format!("{} has no activity {id}", class.name()))?;
+    match entry.activity.as_str() {
+        "Other" if id == 99 => return Err("activity 99 needs a name of its own".into()),
+        _ if id == 99 => return Ok(entry),
+        "" => entry.activity = caption.to_owned(),
+        name if name != caption => return Err(format!("activity {id} of {} is {caption:?}", class.name())),
+        _ => {}
+    }
+    entry.head = entry.head();
+    Ok(entry)
 }
 
 fn defaults_of(cell: &str) -> Result<Defaults, String> {

@@ -77,6 +77,7 @@ fn says_nothing(value: Value<'_>) -> bool {
 
 /// The path of a value in the source, and in `unmapped`.
 fn paths(levels: &mut [Level], value: Value<'_>) -> (String, String) {
+    let at_root = levels.len() == 1;
     let Some(level) = levels.last_mut() else { return Default::default() };
     if level.is_array {
         let paths = (format!("{}[{}]", level.path, level.seen), format!("{}[{}]", level.kept_path, level.kept));
@@ -85,7 +86,8 @@ fn paths(levels: &mut [Level], value: Value<'_>) -> (String, String) {
         return paths;
     }
     let key = value.key();
-    let below = |path: &str| if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+    // Only the outermost has no path of its own; a key may be empty.
+    let below = |path: &str| if at_root { key.to_string() } else { format!("{path}.{key}") };
     (below(&level.path), below(&level.kept_path))
 }
 

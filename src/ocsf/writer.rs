@@ -30,11 +30,33 @@ struct Step {
 /// Something worth searching for, noted when it was written.
 #[derive(Debug)]
 struct Noted {
-    observable: Observable,
+    /// `None` for what is only remembered, so that an enrichment can be about it.
+    observable: Option<Observable>,
     /// Where its name is in [`Memory::names`].
     name: (usize, usize),
     /// Where its value is in the output, without quotes.
     value: (usize, usize),
+}
+
+/// What an enrichment is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'s> {
+    /// A value of the source.
+    Value(Value<'s>),
+    /// The first observable of a kind.
+    First(Observable),
+}
+
+impl<'s> From<Value<'s>> for Subject<'s> {
+    fn from(value: Value<'s>) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl From<Observable> for Subject<'_> {
+    fn from(observable: Observable) -> Self {
+        Self::First(observable)
+    }
 }
 
 /// Where one value of the event went.
@@ -185,6 +207,18 @@ impl<'o> Writer<'o> {
         true
     }
 
+    /// The words of a value, one text each in an array.
+    pub fn word_items(&mut self, value: Value<'_>) {
+        for word in value.span().split([' ', ',']).filter(|word| !word.is_empty()) {
+            self.comma();
+            self.out.push(b'"');
+            self.out.extend_from_slice(word.as_bytes());
+            self.out.push(b'"');
+            self.took(value, "");
+            self.next_item();
+        }
+    }
+
     /// A searchable value in an array.
     pub fn observed_item(&mut self, value: Value<'_>, observable: Observable) {
         self.comma();
@@ -249,6 +283,19 @@ impl<'o> Writer<'o> {
         true
     }
 
+    /// Like [`Writer::copy`], and an enrichment can be about it.
+    pub fn remember(&mut self, name: &'static str, value: Option<Value<'_>>) -> bool {
+        let start = self.out.len();
+        let written = self.copy(name, value);
+        if let Some(value) = saying(value).filter(|_| written) {
+            // The text ends before the closing quote.
+            let end = self.out.len() - 1;
+            debug_assert!(end - value.span().len() >= start);
+            self.note((end - value.span().len(), end), None, name);
+        }
+        written
+    }
+
     /// Like [`Writer::copy`], and searchable.
     #[inline]
     pub fn observe(&mut self, name: &'static str, value: Option<Value<'_>>, observable: Observable) -> bool {
@@ -264,7 +311,7 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
         let start = self.out.len();
         push_escaped(self.out, text);
-        self.note(start, observable, name);
+        self.note((start, self.out.len()), Some(observable), name);
         self.out.push(b'"');
     }
 
@@ -272,16 +319,16 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
         let start = self.out.len();
         self.out.extend_from_slice(value.span().as_bytes());
-        self.note(start, observable, name);
+        self.note((start, self.out.len()), Some(observable), name);
         self.out.push(b'"');
         self.took(value, name);
     }
 
-    /// Notes what was written from `start` on.
-    fn note(&mut self, start: usize, observable: Observable, name: &'static str) {
+    /// Notes a text of the output.
+    fn note(&mut self, value: (usize, usize), observable: Option<Observable>, name: &'static str) {
         let name_start = self.memory.names.len();
         push_path(&mut self.memory.names, &self.memory.path, name);
-        let (name, value) = ((name_start, self.memory.names.len()), (start, self.out.len()));
+        let name = (name_start, self.memory.names.len());
         self.memory.noted.push(Noted { observable, name, value });
     }
 
@@ -357,10 +404,9 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
     }
 
-    /// `name` and `value` of an enrichment: the first observable of a kind, which the enrichment is about. Whether there
-    /// is one.
-    pub fn about(&mut self, observable: Observable) -> bool {
-        let Some(noted) = self.memory.noted.iter().find(|noted| noted.observable == observable) else { return false };
+    /// `name` and `value` of an enrichment: where its subject stands in the record, and what it is.
+    pub fn about<'s>(&mut self, subject: impl Into<Subject<'s>>) {
+        let Some(noted) = self.noted(subject) else { return };
         let (name, value) = (noted.name, noted.value);
         self.key("name");
         self.out.push(b'"');
@@ -368,12 +414,31 @@ impl<'o> Writer<'o> {
         self.out.extend_from_slice(b"\",\"value\":\"");
         self.out.extend_from_within(value.0..value.1);
         self.out.push(b'"');
-        true
     }
 
-    /// Whether something of a kind was observed.
-    pub fn has_noted(&self, observable: Observable) -> bool {
-        self.memory.noted.iter().any(|noted| noted.observable == observable)
+    /// Whether the subject stands somewhere in the record where an enrichment can be about it.
+    pub fn has_noted<'s>(&self, subject: impl Into<Subject<'s>>) -> bool {
+        self.noted(subject).is_some()
+    }
+
+    /// Where a subject was noted first.
+    fn noted<'s>(&self, subject: impl Into<Subject<'s>>) -> Option<&Noted> {
+        let mut noted = self.memory.noted.iter();
+        match subject.into() {
+            Subject::Value(value) => {
+                let text = value.span().as_bytes();
+                noted.find(|noted| self.out.get(noted.value.0..noted.value.1) == Some(text))
+            }
+            Subject::First(observable) => noted.find(|noted| noted.observable == Some(observable)),
+        }
+    }
+
+    /// Notes that a value is in the record because an equal one is, where that one was noted first.
+    pub fn same_as_noted(&mut self, value: Value<'_>) {
+        let Some(name) = self.noted(value).map(|noted| noted.name) else { return };
+        let path = self.memory.names.get(name.0..name.1).unwrap_or_default();
+        let path = String::from_utf8_lossy(path).into_owned();
+        self.same_as(value, &path);
     }
 
     #[inline]
@@ -388,18 +453,18 @@ impl<'o> Writer<'o> {
 
     /// `observables`: everything that was observed so far, each with the path of its attribute.
     pub fn observables(&mut self) {
-        if self.memory.noted.is_empty() {
+        if self.memory.noted.iter().all(|noted| noted.observable.is_none()) {
             return;
         }
-        self.key("observables");
-        self.out.push(b'[');
-        for noted in &self.memory.noted {
+        self.comma();
+        self.out.extend_from_slice(b"\"observables\":[");
+        for (noted, observable) in self.memory.noted.iter().filter_map(|noted| Some((noted, noted.observable?))) {
             if self.out.last() != Some(&b'[') {
                 self.out.push(b',');
             }
             self.out.extend_from_slice(b"{\"name\":\"");
             self.out.extend_from_slice(self.memory.names.get(noted.name.0..noted.name.1).unwrap_or_default());
-            self.out.extend_from_slice(noted.observable.fragment().as_bytes());
+            self.out.extend_from_slice(observable.fragment().as_bytes());
             self.out.extend_from_within(noted.value.0..noted.value.1);
             self.out.extend_from_slice(b"\"}");
         }

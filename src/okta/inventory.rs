@@ -80,7 +80,6 @@ section! {
     /// A factor of a user (`/api/v1/users/{id}/factors`), or an enrollment of an authenticator
     /// (`/api/v1/users/{id}/authenticator-enrollments`).
     Factor {
-        id: "id",
         status: "status",
         factor_type: "factorType",
         kind: "type",
@@ -91,7 +90,6 @@ section! {
 section! {
     /// A role that is assigned (`/api/v1/users/{id}/roles`).
     RoleAssignment {
-        id: "id",
         status: "status",
     }
 }

@@ -1,11 +1,10 @@
 //! Account Change (3001): a user is created, enabled, disabled, locked, gets a password or a factor.
 
-use super::{acting_user, changed_user};
-use crate::json::Value;
-use crate::ocsf::event::{Event, Role};
+use super::{acting_user, changed_user, user_with_account};
+use crate::ocsf::event::Event;
 use crate::ocsf::event_types::Entry;
 use crate::ocsf::parts::{control, device, factors, network, people};
-use crate::ocsf::writer::{Writer, saying};
+use crate::ocsf::writer::Writer;
 use crate::okta::Party;
 
 /// The activities in which a factor is the point.
@@ -14,7 +13,9 @@ const MFA_DISABLE: u8 = 11;
 
 /// The user whose account changes: never the admin, unless the event names nobody else.
 pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
-    let named = entry.targets.iter().find_map(|kind| {
+    // An account in an application is the user's account; it is the user only if the user is not named.
+    let kinds = entry.targets.iter().filter(|kind| *kind != "AppUser");
+    let named = kinds.into_iter().find_map(|kind| {
         let is_kind = |party: &Party<'a>| party.kind.is_some_and(|found| found.is(kind));
         event.targets.iter().map(|target| target.party).find(|party| is_kind(party) && people::can_be_user(party))
     });
@@ -23,12 +24,7 @@ pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let Some(user) = user(event, entry) else { return };
-    let app_user = event.target(Role::AppUser).filter(|account| !is_same(account, &user));
-    people::user_with(w, "user", &user, |w| {
-        if let Some(account) = app_user {
-            account_in_app(w, &account);
-        }
-    });
+    user_with_account(w, event, &user);
     people::actor(w, event);
     if matches!(entry.activity_id, MFA_ENABLE | MFA_DISABLE) {
         factors::auth_factors(w, event, entry);
@@ -37,20 +33,4 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     network::http_request(w, event);
     device::device(w, event);
     control::control(w, event, entry);
-}
-
-/// `user.account`: the user's account in an application.
-fn account_in_app(w: &mut Writer<'_>, account: &Party<'_>) {
-    if saying(account.id).or(saying(account.alternate_id)).is_none() {
-        return;
-    }
-    w.object("account", |w| {
-        w.copy("uid", account.id);
-        w.copy("name", account.alternate_id);
-        w.other("type_id", "type", account.kind);
-    });
-}
-
-fn is_same(a: &Party<'_>, b: &Party<'_>) -> bool {
-    a.id.map(Value::place) == b.id.map(Value::place)
 }

@@ -11,16 +11,17 @@ use crate::okta::Party;
 pub fn app<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
     let is_named = |party: &Party<'_>| saying(party.id).or(saying(party.display_name)).is_some();
     let found = event.object(entry).filter(is_named);
-    let found = found.or_else(|| event.targets_of(Role::App).chain(event.targets_of(Role::Client)).find(is_named));
-    let itself = || Some(event.actor).filter(|actor| being(actor) == Being::Machine && is_named(actor));
-    found.or_else(itself)
+    let itself = Some(event.actor).filter(|actor| being(actor) == Being::Machine && is_named(actor));
+    // The directory that an agent serves is not the agent.
+    let found = found.or(itself.filter(|_| entry.entity == "Agent"));
+    found.or_else(|| event.targets_of(Role::App).chain(event.targets_of(Role::Client)).find(is_named)).or(itself)
 }
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let Some(app) = app(event, entry) else { return };
     w.object("app", |w| {
-        w.copy("uid", app.id);
-        w.copy("name", app.display_name);
+        w.remember("uid", app.id);
+        people::display_name(w, &app);
     });
     if people::actor(w, event) {
         w.uses_host();

@@ -1,36 +1,41 @@
 //! Authentication (3002): sign-ins, sign-outs, tickets and the steps before them.
 
-use super::{acting_user, changed_user};
+use super::{acting_user, changed_user, user_with_account};
 use crate::json::Value;
 use crate::ocsf::enums::{Choice, PROTOCOLS};
 use crate::ocsf::event::{Event, Role};
 use crate::ocsf::event_types::Entry;
-use crate::ocsf::parts::people::{Being, being, can_be_user};
+use crate::ocsf::parts::people::{Being, being, can_be_user, is_same};
 use crate::ocsf::parts::{control, device, factors, network, people};
 use crate::ocsf::writer::{Writer, saying};
-use crate::okta::{AuthenticationContext, Party};
+use crate::okta::{AuthenticationContext, DetailEntry, Party};
 
 const LOGOFF: u8 = 2;
 
-/// Who signs in: a person who acts; else the person on whom a machine acts; else whoever acts.
+/// Who signs in or out: the User among the targets, also when an admin or a machine acts on them; else a person who
+/// acts; else an account in an application, whoever acts, or the client.
 pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
     let acting = acting_user(event);
-    if acting.as_ref().is_some_and(|party| matches!(being(party), Being::Person | Being::Unknown)) {
-        return acting;
-    }
+    let person = acting.filter(|party| matches!(being(party), Being::Person | Being::Unknown));
     let client = || event.targets_of(Role::Client).find(can_be_user);
-    let person = if entry.defaults.client_user { None } else { changed_user(event) };
-    person.or(acting).or_else(client)
+    if entry.defaults.client_user && person.is_none() {
+        return acting.or_else(client);
+    }
+    let named = event.targets_of(Role::User).find(can_be_user);
+    named.or(person).or_else(|| changed_user(event)).or(acting).or_else(client)
 }
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let Some(user) = user(event, entry) else { return };
-    people::user(w, "user", &user);
+    user_with_account(w, event, &user);
     people::actor(w, event);
     service(w, event);
-    people::session(w, event);
+    // Somebody else's session is not the one that begins or ends.
+    if is_same(&user, &event.actor) || being(&event.actor) != Being::Person {
+        people::session(w, event);
+    }
     protocol(w, event, entry);
-    w.flag("is_mfa", is_mfa(event, entry));
+    is_mfa(w, event, entry);
     factors::auth_factors(w, event, entry);
     logon_type(w, event, entry);
     token(w, event, entry);
@@ -47,12 +52,7 @@ fn service(w: &mut Writer<'_>, event: &Event<'_>) {
     let Some(app) = app else { return w.fragment(r#""service":{"name":"Okta"}"#) };
     w.object("service", |w| {
         w.copy("uid", app.id);
-        if w.copy("name", app.display_name) {
-            let same = app.alternate_id.filter(|other| app.display_name.is_some_and(|name| name.span() == other.span()));
-            w.implied(same, "name");
-        } else {
-            w.copy("name", app.alternate_id);
-        }
+        people::display_name(w, &app);
         w.implied(app.kind.filter(|kind| kind.is("AppInstance")), "");
     });
 }
@@ -90,10 +90,16 @@ fn protocol_of_context(context: &AuthenticationContext<'_>) -> Option<Choice> {
     PROTOCOLS.iter().copied().find(|(known, _)| *known == id)
 }
 
-/// A second factor: the provider says so, a factor was used, or the type is about nothing else.
-fn is_mfa(event: &Event<'_>, entry: &Entry) -> bool {
-    let provider = event.authentication.authentication_provider.and_then(Value::word);
-    entry.defaults.mfa || provider == Some("FACTOR_PROVIDER")
+/// Whether a second factor was used: yes if the provider or the type says so, no if the provider is another one. The
+/// events of an Identity Engine org often do not say.
+fn is_mfa(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
+    let provider = saying(event.authentication.authentication_provider);
+    match provider.and_then(Value::word) {
+        Some("FACTOR_PROVIDER") => w.flag("is_mfa", true),
+        _ if entry.defaults.mfa => w.flag("is_mfa", true),
+        Some(_) => w.flag("is_mfa", false),
+        None => {}
+    }
 }
 
 /// On a device people sign in at its console; to everything else over the network.
@@ -118,6 +124,7 @@ fn token(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
         if let Some(target) = target {
             w.copy("uid", target.id);
             w.copy("name", target.display_name);
+            w.copy_time("expiration_time", DetailEntry::of(target.detail_entry).expires);
         }
         let said = target.and_then(|target| target.kind).and_then(Value::word);
         match (said, entry.defaults.token) {

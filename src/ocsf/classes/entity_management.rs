@@ -44,19 +44,14 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     people::actor(w, event);
     network::src_endpoint(w, event);
     network::http_request(w, event);
-    device::device(w, event);
+    device::requesting_device(w, event);
     control::control(w, event, entry);
 }
 
 /// `uid`, `name` and type of an entity.
 fn identity(w: &mut Writer<'_>, party: &Party<'_>, entry: &Entry) {
     w.copy("uid", party.id);
-    if w.copy("name", party.display_name) {
-        let same = party.alternate_id.filter(|other| party.display_name.is_some_and(|name| name.span() == other.span()));
-        w.implied(same, "name");
-    } else {
-        w.copy("name", party.alternate_id);
-    }
+    people::display_name(w, party);
     match by_caption(ENTITIES, &entry.entity) {
         Some(choice) => w.choice("type_id", "type", choice),
         None if entry.entity.is_empty() => {

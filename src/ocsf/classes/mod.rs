@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use super::event::{Event, Role};
 use super::event_types::{self, Entry};
 use super::Class;
-use super::parts::people::{can_be_user, has_actor};
+use super::parts::people::{self, can_be_user, has_actor, is_same};
 use super::writer::Writer;
 use crate::okta::Party;
 
@@ -82,6 +82,16 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
 fn changed_user<'a>(event: &Event<'a>) -> Option<Party<'a>> {
     let users = event.targets_of(Role::User).chain(event.targets_of(Role::AppUser));
     users.into_iter().find(can_be_user)
+}
+
+/// `user`, with the account in an application that the event names beside it.
+fn user_with_account(w: &mut Writer<'_>, event: &Event<'_>, user: &Party<'_>) {
+    let account = event.target(Role::AppUser).filter(|account| !is_same(account, user));
+    people::user_with(w, "user", user, |w| {
+        if let Some(account) = account {
+            people::account(w, &account);
+        }
+    });
 }
 
 /// The actor, if it can be a user.

@@ -18,14 +18,20 @@ pub fn fits(event: &Event<'_>, entry: &Entry) -> bool {
 fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
     let client = event.targets_of(Role::Client).find(can_be_user);
     let person = changed_user(event);
-    let first = if entry.defaults.client_user { client.or(person) } else { person.or(client) };
-    first.or_else(|| acting_user(event))
+    if entry.defaults.client_user {
+        return client.or(person).or_else(|| acting_user(event));
+    }
+    // Whoever consents is given access to themselves; whoever gives a group something is not.
+    let to_group = event.target(Role::Group).is_some();
+    person.or_else(|| acting_user(event).filter(|_| !to_group)).or(client)
 }
 
 /// Where the name of the privilege is.
 enum Privilege<'a> {
-    /// A text that Okta writes for it, such as a role or scopes.
+    /// A text that Okta writes for it, such as a role.
     Said(Value<'a>),
+    /// OAuth scopes, which hold no blanks.
+    Scopes(Value<'a>),
     /// Roles among the targets.
     Roles,
     /// An application that may be used.
@@ -38,9 +44,11 @@ enum Privilege<'a> {
 
 fn privilege<'a>(event: &Event<'a>, entry: &Entry) -> Option<Privilege<'a>> {
     let debug = &event.debug;
-    let said = [debug.privilege_granted, debug.privilege_revoked, debug.granted_scopes, debug.scopes];
-    if let Some(said) = said.into_iter().find_map(saying) {
+    if let Some(said) = saying(debug.privilege_granted).or(saying(debug.privilege_revoked)) {
         return Some(Privilege::Said(said));
+    }
+    if let Some(scopes) = saying(debug.granted_scopes).or(saying(debug.scopes)).filter(has_words) {
+        return Some(Privilege::Scopes(scopes));
     }
     if event.targets_of(Role::AdminRole).any(|role| is_identified(&role)) {
         return Some(Privilege::Roles);
@@ -54,6 +62,10 @@ fn privilege<'a>(event: &Event<'a>, entry: &Entry) -> Option<Privilege<'a>> {
     event.object(entry).or_else(|| other_target(event)).map(Privilege::Resource)
 }
 
+fn has_words(value: &Value<'_>) -> bool {
+    value.span().split([' ', ',']).any(|word| !word.is_empty())
+}
+
 fn other_target<'a>(event: &Event<'a>) -> Option<Party<'a>> {
     let others = event.targets.iter().filter(|target| !matches!(target.role, Role::User | Role::AppUser | Role::Client));
     others.map(|target| target.party).find(is_identified)
@@ -63,6 +75,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let (Some(user), Some(privilege)) = (user(event, entry), privilege(event, entry)) else { return };
     people::user(w, "user", &user);
     w.array("privileges", |w| match privilege {
+        Privilege::Scopes(text) => w.word_items(text),
         Privilege::Said(text) => drop(w.copy_item("", Some(text))),
         Privilege::Roles => {
             event.targets_of(Role::AdminRole).filter(is_identified).for_each(|role| _ = w.copy_item("", name(&role)));

@@ -22,9 +22,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
         w.item(|w| match resource(event) {
             Some(party) => {
                 w.observe("uid", party.id, Observable::ResourceUid);
-                if !w.copy("name", party.display_name) {
-                    w.copy("name", party.alternate_id);
-                }
+                people::display_name(w, &party);
                 w.copy("type", party.kind);
                 w.copy_json("data", "data", party.detail_entry);
             }

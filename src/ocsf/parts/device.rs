@@ -8,34 +8,43 @@ use crate::okta::{DetailEntry, Party};
 
 /// `device` of a class that has its own place for the client's address.
 pub fn device(w: &mut Writer<'_>, event: &Event<'_>) {
-    write(w, event, false);
+    write(w, event, event.target(Role::Device), false);
+}
+
+/// `device` of a class whose device targets are the entity: only the one that the request came from.
+pub fn requesting_device(w: &mut Writer<'_>, event: &Event<'_>) {
+    write(w, event, None, false);
 }
 
 /// `device` of a class that has no other place for the client's address.
 pub fn device_with_address(w: &mut Writer<'_>, event: &Event<'_>) {
-    write(w, event, true);
+    write(w, event, event.target(Role::Device), true);
 }
 
-fn write(w: &mut Writer<'_>, event: &Event<'_>, with_address: bool) {
+fn write(w: &mut Writer<'_>, event: &Event<'_>, target: Option<Party<'_>>, with_address: bool) {
     let reported = saying(event.device.id).or(saying(event.device.name)).is_some();
-    let target = event.target(Role::Device).filter(|_| !reported).filter(is_named);
+    let target = target.filter(|target| !reported && is_named(target));
     let address = network::ip(event.client.ip_address).filter(|_| with_address);
     if !reported && target.is_none() && address.is_none() {
         return;
     }
     w.uses_host();
-    w.object("device", |w| {
-        match target {
-            Some(target) => of_target(w, &target),
-            None => reported_device(w, event),
-        }
-        if !network::kind(w, event.client.device) {
+    w.object("device", |w| match target {
+        // What a target runs on and where it is, the request does not say.
+        Some(target) => {
+            of_target(w, &target);
             w.fragment(r#""type_id":0,"type":"Unknown""#);
         }
-        if let Some(address) = address {
-            w.observe("ip", Some(address), Observable::IpAddress);
-            w.copy("zone", event.client.zone);
-            network::location(w, event.client.geographical_context);
+        None => {
+            reported_device(w, event);
+            if !network::kind(w, event.client.device) {
+                w.fragment(r#""type_id":0,"type":"Unknown""#);
+            }
+            if let Some(address) = address {
+                w.observe("ip", Some(address), Observable::IpAddress);
+                w.copy("zone", event.client.zone);
+                network::location(w, event.client.geographical_context);
+            }
         }
     });
 }

@@ -1,12 +1,12 @@
 //! `enrichments`: what Okta knows about an address, a user or an object beyond the attributes that OCSF has for them;
 //! each says which attribute of the record it is about.
 
-use crate::json::{Kind, Value};
+use super::people::{Being, being, can_be_user};
+use crate::json::{self, Kind, Value};
 use crate::ocsf::Class;
-use crate::ocsf::enums::Observable;
-use crate::ocsf::event::Event;
+use crate::ocsf::event::{Event, Role};
 use crate::ocsf::event_types::Entry;
-use crate::ocsf::writer::{Writer, saying};
+use crate::ocsf::writer::{Writer, saying, truth};
 use crate::okta::{ChangeDetails, Party};
 
 /// `enrichments`, all of them.
@@ -25,11 +25,12 @@ pub fn enrichments(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     });
 }
 
-/// Proxies, tunnels and whatever else is known of the client's address.
+/// Proxies, tunnels and whatever else is known of the client's address. That it is no proxy is not worth a record of
+/// its own.
 fn address(w: &mut Writer<'_>, event: &Event<'_>) {
     let (security, debug) = (&event.security, &event.debug);
-    let facts: [(&'static str, Option<Value<'_>>); 7] = [
-        ("isProxy", security.is_proxy),
+    let proxy = security.is_proxy.filter(|proxy| truth(*proxy) == Some(true));
+    let facts: [(&'static str, Option<Value<'_>>); 6] = [
         ("ipDetails", security.ip_details),
         ("botProtection", security.bot_protection),
         ("tunnels", debug.tunnels),
@@ -37,11 +38,12 @@ fn address(w: &mut Writer<'_>, event: &Event<'_>) {
         ("associatedProxies", debug.associated_proxies),
         ("anonymizerStatus", debug.anonymizer_status),
     ];
-    if facts.iter().any(|(_, fact)| fact.is_some()) {
-        enrichment(w, Observable::IpAddress, "address", |w| {
+    if proxy.is_some() || facts.iter().any(|(_, fact)| has_substance(*fact)) {
+        enrichment(w, event.client.ip_address, "address", |w| {
             w.object("data", |w| {
+                w.copy_json("isProxy", "isProxy", security.is_proxy);
                 for (name, fact) in facts {
-                    w.copy_json(name, name, fact);
+                    data(w, name, fact);
                 }
             });
         });
@@ -50,9 +52,10 @@ fn address(w: &mut Writer<'_>, event: &Event<'_>) {
 
 /// How the sign-in compares with the user's habits.
 fn behaviors(w: &mut Writer<'_>, event: &Event<'_>) {
-    for value in [event.debug.behaviors, event.security.user_behaviors].into_iter().flatten() {
+    let values = [event.debug.behaviors, event.security.user_behaviors];
+    for value in values.into_iter().filter(|value| has_substance(*value)).flatten() {
         let map = value.word().and_then(read_map);
-        enrichment(w, Observable::UserUid, "behaviors", |w| match map {
+        enrichment(w, person(event), "behaviors", |w| match map {
             Some(pairs) => {
                 w.object("data", |w| pairs.iter().for_each(|(name, result)| w.escaped_text(name, result)));
                 w.implied(Some(value), "data");
@@ -60,6 +63,14 @@ fn behaviors(w: &mut Writer<'_>, event: &Event<'_>) {
             None => w.copy_json("data", "data", Some(value)),
         });
     }
+}
+
+/// The id of the person whose habits and risk an event tells of: whoever acts, if that is a person; else whoever is
+/// acted on.
+fn person<'a>(event: &Event<'a>) -> Option<Value<'a>> {
+    let acting = Some(event.actor).filter(|actor| matches!(being(actor), Being::Person | Being::Unknown));
+    let person = acting.filter(can_be_user).or_else(|| event.targets_of(Role::User).find(can_be_user))?;
+    person.id
 }
 
 /// `{New Device=NEGATIVE, New IP=POSITIVE}`; `None` if it is of another form to its last character.
@@ -76,36 +87,54 @@ fn read_map(text: &str) -> Option<Vec<(&str, &str)>> {
 /// What ThreatInsight and partners say.
 fn threats(w: &mut Writer<'_>, event: &Event<'_>) {
     for (kind, value) in [("threats", event.debug.threat_detections), ("partner risk", event.debug.partner_risk)] {
-        if value.is_some() {
-            enrichment(w, Observable::IpAddress, kind, |w| w.copy_json("data", "data", value));
+        if has_substance(value) {
+            enrichment(w, event.client.ip_address, kind, |w| data(w, "data", value));
         }
     }
 }
 
 /// `logOnlySecurityData`: as the JSON that it is.
 fn embedded(w: &mut Writer<'_>, event: &Event<'_>) {
-    let Some(value) = event.debug.log_only_security_data else { return };
-    match (value.kind(), event.embedded) {
-        (Kind::Object, _) => {
-            enrichment(w, Observable::UserUid, "security", |w| w.copy_json("data", "data", Some(value)));
-        }
-        (Kind::String, Some(object)) => enrichment(w, Observable::UserUid, "security", |w| {
-            w.key("data");
-            w.out().extend_from_slice(object.written().as_bytes());
-            w.implied(Some(value), "data");
-        }),
-        _ => {}
+    let value = event.debug.log_only_security_data;
+    if has_substance(value) && event.embedded.or(value).is_some_and(|object| object.kind() == Kind::Object) {
+        enrichment(w, person(event), "security", |w| data(w, "data", value));
     }
 }
 
-/// Before and after of a target.
+/// Any JSON attribute: a structure as it is; a text that is the JSON of one, as that; else the text.
+fn data(w: &mut Writer<'_>, name: &'static str, value: Option<Value<'_>>) {
+    let Some(value) = value.filter(|value| has_substance(Some(*value))) else { return };
+    let text = value.as_str().filter(|text| is_structure(text));
+    match text {
+        Some(text) => {
+            w.key(name);
+            w.out().extend_from_slice(text.as_bytes());
+            w.implied(Some(value), name);
+        }
+        None => w.copy_json(name, name, Some(value)),
+    }
+}
+
+/// Whether a text is the JSON of an object or array, on one line as the record is.
+fn is_structure(text: &str) -> bool {
+    text.starts_with(['{', '[']) && !text.contains(['\n', '\r']) && json::check(text.as_bytes()).is_ok()
+}
+
+/// Whether there is more than nothing in a value.
+fn has_substance(value: Option<Value<'_>>) -> bool {
+    value.is_some_and(|value| match value.kind() {
+        Kind::Object | Kind::Array => value.children().next().is_some(),
+        _ => saying(Some(value)).is_some(),
+    })
+}
+
+/// Before and after of a target, where the record has the target.
 fn change(w: &mut Writer<'_>, target: &Party<'_>) {
     let change = ChangeDetails::of(target.change_details);
-    let Some(id) = saying(target.id).filter(|_| change.from.or(change.to).is_some()) else { return };
-    w.item(|w| {
-        w.fragment(r#""name":"target.id""#);
-        w.escaped_text("value", id.span());
-        w.fragment(r#""type":"change","provider":"Okta""#);
+    if !has_substance(change.from) && !has_substance(change.to) {
+        return;
+    }
+    enrichment(w, target.id, "change", |w| {
         w.object("data", |w| {
             w.copy_json("before", "before", change.from);
             w.copy_json("after", "after", change.to);
@@ -113,16 +142,9 @@ fn change(w: &mut Writer<'_>, target: &Party<'_>) {
     });
 }
 
-/// One enrichment, if the record has something that it can be about; otherwise the data is left where it was.
-fn enrichment(
-    w: &mut Writer<'_>,
-    about: Observable,
-    kind: &'static str,
-    data: impl FnOnce(&mut Writer<'_>),
-) {
-    if !w.has_noted(about) {
-        return;
-    }
+/// One enrichment about a value that stands in the record; otherwise the data is left where it was.
+fn enrichment(w: &mut Writer<'_>, about: Option<Value<'_>>, kind: &'static str, data: impl FnOnce(&mut Writer<'_>)) {
+    let Some(about) = saying(about).filter(|about| w.has_noted(*about)) else { return };
     w.item(|w| {
         w.about(about);
         w.text("type", kind);

@@ -35,7 +35,9 @@ fn of_target(w: &mut Writer<'_>, event: &Event<'_>, target: &Party<'_>) {
 }
 
 fn of_event(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
-    let words = [event.debug.factor, event.debug.factor_type, event.authentication.credential_type];
+    // Of the credential types only some are factors; ASSERTION and the like are protocols.
+    let credential = event.authentication.credential_type.filter(|kind| of_name(kind.span()).is_some());
+    let words = [event.debug.factor, event.debug.factor_type, credential];
     let written = match entry.defaults.factor {
         Some((id, caption)) => {
             w.choice("factor_type_id", "factor_type", (id, caption));

@@ -119,7 +119,7 @@ fn intermediate(w: &mut Writer<'_>, event: &Event<'_>) {
         let Some(address) = ip(IpAddress::of(Some(hop)).ip) else { continue };
         if client.is_some_and(|client| client.span() == address.span()) {
             // The endpoint itself.
-            w.same_as(address, "src_endpoint.ip");
+            w.same_as_noted(address);
         } else {
             w.observed_item(address, Observable::IpAddress);
         }

@@ -82,6 +82,37 @@ fn user_attributes(w: &mut Writer<'_>, party: &Party<'_>) {
     }
 }
 
+/// `name` of what is no user: the display name, else the alternate id; Okta often writes the same in both.
+pub fn display_name(w: &mut Writer<'_>, party: &Party<'_>) {
+    if w.copy("name", party.display_name) {
+        w.implied(equal(party.alternate_id, party.display_name), "name");
+    } else {
+        w.copy("name", party.alternate_id);
+    }
+}
+
+/// The first value, if the other is equal to it.
+fn equal<'a>(value: Option<Value<'a>>, other: Option<Value<'_>>) -> Option<Value<'a>> {
+    value.filter(|value| other.is_some_and(|other| other.span() == value.span()))
+}
+
+/// `user.account`: the user's account in an application.
+pub fn account(w: &mut Writer<'_>, account: &Party<'_>) {
+    if saying(account.id).or(saying(account.alternate_id)).is_none() {
+        return;
+    }
+    w.object("account", |w| {
+        w.copy("uid", account.id);
+        w.copy("name", account.alternate_id);
+        w.other("type_id", "type", account.kind);
+    });
+}
+
+/// Whether two parties are the same: they have the same id.
+pub fn is_same(a: &Party<'_>, b: &Party<'_>) -> bool {
+    equal(a.id, b.id).is_some()
+}
+
 /// `actor`: a user, or for what is no user an application, and the session. Whether there is one.
 pub fn actor(w: &mut Writer<'_>, event: &Event<'_>) -> bool {
     w.wrote(|w| {
@@ -100,7 +131,10 @@ pub fn actor(w: &mut Writer<'_>, event: &Event<'_>) -> bool {
                 Being::Address => {}
             }
             let is_app = matches!(being(party), Being::Service | Being::Machine);
-            if !is_app {
+            if is_app {
+                let client = equal(event.client.id, party.id);
+                w.implied(client, "app_uid");
+            } else {
                 // The OAuth client through which a user acts.
                 w.copy("app_uid", event.client.id);
             }

@@ -64,13 +64,15 @@ fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Whether an attribute has the content of a leaf.
+/// Whether an attribute has the content of a leaf: as a text, a number, a time, or as the JSON in a text.
 fn has(attribute: &Value, leaf: &Value) -> bool {
-    let (attribute, leaf) = (as_text(attribute), as_text(leaf));
-    let numbers = attribute.parse::<f64>().ok().zip(leaf.parse::<f64>().ok());
-    attribute == leaf
-        || attribute.strip_prefix("app:") == Some(&leaf)
-        || numbers.is_some_and(|(attribute, leaf)| attribute == leaf)
+    let (said, text) = (as_text(attribute), as_text(leaf));
+    let numbers = said.parse::<f64>().ok().zip(text.parse::<f64>().ok());
+    said == text
+        || said.strip_prefix("app:") == Some(&text)
+        || numbers.is_some_and(|(said, number)| said == number)
+        || attribute.is_i64() && attribute.as_i64() == parse_ms(&text)
+        || serde_json::from_str(&text).is_ok_and(|within: Value| within == *attribute)
 }
 
 /// Maps an event and holds every leaf of it against the record; `what` names it in failures.

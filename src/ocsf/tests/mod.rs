@@ -120,6 +120,17 @@ fn party(id: &str, kind: &str, alternate: &str) -> Value {
     json!({"id": id, "type": kind, "alternateId": alternate, "displayName": format!("{kind} {id}"), "detailEntry": null})
 }
 
+/// One event type of each kind that the mapping tells apart.
+fn unlike_types() -> Vec<String> {
+    let types = EventTypes::embedded();
+    let mut seen = std::collections::HashSet::new();
+    let mut is_new = |name: &&str| {
+        let entry = types.find(name).1;
+        seen.insert(format!("{:?} {} {:?} {:?}", entry.class, entry.entity, entry.targets, entry.defaults))
+    };
+    types.names().into_iter().filter(|name| is_new(name)).map(str::to_owned).collect()
+}
+
 /// The events of the golden files, by name.
 fn golden_events() -> Vec<(String, String)> {
     let mut events = Vec::new();

@@ -110,6 +110,13 @@ impl Schema {
         &self.tables.version
     }
 
+    /// The caption of an enumerated value of a class, such as 1 of `activity_id`.
+    pub fn caption(&self, class_uid: i64, attribute: &str, value: &str) -> Option<&str> {
+        let table = &self.tables.class(class_uid)?.table;
+        let attribute = table.attributes.get(table.find(attribute)?)?;
+        attribute.meaning(value).map(|meaning| meaning.caption.as_str())
+    }
+
     /// The name of a class, also of one that we do not emit.
     pub fn class_name(&self, uid: i64) -> Option<&str> {
         let emitted = self.tables.class(uid).map(|class| &class.name);
