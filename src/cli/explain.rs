@@ -42,7 +42,8 @@ pub struct Explain {
 
 impl Explain {
     pub fn main(&self) -> anyhow::Result<ExitStatus> {
-        let types = PublishConfig { event_types: self.event_types.clone(), ..PublishConfig::default() }.event_types()?;
+        let types =
+            PublishConfig { event_types: self.event_types.clone(), ..PublishConfig::default() }.event_types()?;
         let mut mapper = Mapper::new(types, Options { raw_data: true, unmapped: true });
         match &self.event_type {
             Some(event_type) => self.event_type(&mut mapper, event_type),
@@ -80,12 +81,7 @@ impl Explain {
         Ok(status)
     }
 
-    fn explain(
-        &self,
-        mapper: &mut Mapper,
-        event: &[u8],
-        known: Option<(Known, &Entry)>,
-    ) -> anyhow::Result<ExitStatus> {
+    fn explain(&self, mapper: &mut Mapper, event: &[u8], known: Option<(Known, &Entry)>) -> anyhow::Result<ExitStatus> {
         let org = OrgId::new("okta");
         let mut record = Vec::new();
         let explained = mapper.explain(Source { org: &org, landed_at: None, bytes: event }, &mut record);
@@ -97,11 +93,8 @@ impl Explain {
             }
         };
         let record: Value = serde_json::from_slice(&record).context("the record is no JSON")?;
-        let text = if self.json {
-            as_json(mapped, &leaves, &record)?
-        } else {
-            as_table(mapped, &leaves, &record, known)
-        };
+        let text =
+            if self.json { as_json(mapped, &leaves, &record)? } else { as_table(mapped, &leaves, &record, known) };
         super::print(&text)?;
         Ok(ExitStatus::Ok)
     }

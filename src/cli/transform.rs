@@ -43,7 +43,8 @@ impl Transform {
         let mut lines = Lines::open(self.file.as_deref(), MAX_LINE_BYTES)?;
         let mut output = BufWriter::new(std::io::stdout().lock());
         let (mut number, mut bad) = (0u64, 0u64);
-        let types = PublishConfig { event_types: self.event_types.clone(), ..PublishConfig::default() }.event_types()?;
+        let types =
+            PublishConfig { event_types: self.event_types.clone(), ..PublishConfig::default() }.event_types()?;
         let mut mapper = Mapper::new(types, self.options());
         while let Some(line) = lines.next().context("the input cannot be read")? {
             number += 1;

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use super::JsonFault;
 use super::scan::{self, not_json};
 use super::value::{Kind, Value, unescape};
-use super::JsonFault;
 
 /// Real System Log events nest at most about 8 deep; 64 leaves room for any future one and is half of the depth at
 /// which common readers give up, so what passes here is readable everywhere.
@@ -47,9 +47,15 @@ pub struct Tape {
 pub struct Document<'a> {
     pub(super) text: &'a str,
     pub(super) nodes: &'a [Node],
+    depth: usize,
 }
 
 impl<'a> Document<'a> {
+    /// How deep the text is nested: 0 for a scalar, 1 for an object of scalars.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// The outermost value.
     pub fn root(&'a self) -> Value<'a> {
         Value { document: self, at: 0 }
@@ -90,8 +96,10 @@ impl Tape {
         }
         self.nodes.clear();
         self.open.clear();
-        Reader { text, nodes: &mut self.nodes, open: &mut self.open, at: 0 }.read()?;
-        Ok(Document { text: utf8, nodes: &self.nodes })
+        let mut reader = Reader { text, nodes: &mut self.nodes, open: &mut self.open, at: 0, depth: 0 };
+        reader.read()?;
+        let depth = reader.depth;
+        Ok(Document { text: utf8, nodes: &self.nodes, depth })
     }
 }
 
@@ -111,6 +119,8 @@ struct Reader<'t, 'n> {
     nodes: &'n mut Vec<Node>,
     open: &'n mut Vec<Open>,
     at: usize,
+    /// The deepest so far.
+    depth: usize,
 }
 
 /// The key that the next value belongs to.
@@ -122,7 +132,7 @@ struct Key {
 }
 
 impl Reader<'_, '_> {
-    fn read(mut self) -> Result<(), JsonFault> {
+    fn read(&mut self) -> Result<(), JsonFault> {
         self.skip_space();
         self.value(Key::default())?;
         // Each turn handles what follows a value, or the start of a container, in the innermost open one.
@@ -237,6 +247,7 @@ impl Reader<'_, '_> {
         let node = self.nodes.len() as u32;
         self.push(key, kind, self.at, self.at + 1, false);
         self.at += 1;
+        self.depth = self.depth.max(self.open.len() + 1);
         self.open.push(Open { node, is_object: kind == Kind::Object, filter: 0, keys: 0, any_escaped: false });
         Ok(())
     }

@@ -55,11 +55,35 @@ fn a_repeated_key_is_found_at_any_depth_also_when_it_is_escaped() {
 #[test]
 fn what_is_no_json_is_refused_with_the_place() {
     for (text, at) in [
-        ("", 0), ("{", 1), ("{\"a\"}", 4), ("[1 2]", 3), ("[1,]", 3), ("{\"a\":1,}", 7), ("01", 0), ("1.", 0), ("-", 0),
-        ("1e", 0), ("tru", 0), ("\"a", 0), ("\"\\x\"", 1), ("\"\\ud800\"", 1), ("\"\\udc00\\ud800\"", 1), ("[1]]", 3),
-        ("\"a\nb\"", 2), ("nul", 0), ("+1", 0), (".5", 0), ("{a:1}", 1), ("\"\\u12g4\"", 1), ("[,1]", 1),
+        ("", 0),
+        ("{", 1),
+        ("{\"a\"}", 4),
+        ("[1 2]", 3),
+        ("[1,]", 3),
+        ("{\"a\":1,}", 7),
+        ("01", 0),
+        ("1.", 0),
+        ("-", 0),
+        ("1e", 0),
+        ("tru", 0),
+        ("\"a", 0),
+        ("\"\\x\"", 1),
+        ("\"\\ud800\"", 1),
+        ("\"\\udc00\\ud800\"", 1),
+        ("[1]]", 3),
+        ("\"a\nb\"", 2),
+        ("nul", 0),
+        ("+1", 0),
+        (".5", 0),
+        ("{a:1}", 1),
+        ("\"\\u12g4\"", 1),
+        ("[,1]", 1),
     ] {
-        assert!(matches!(fault(text.as_bytes()), JsonFault::NotJson { at: found, .. } if found == at), "{text}: {:?}", fault(text.as_bytes()));
+        assert!(
+            matches!(fault(text.as_bytes()), JsonFault::NotJson { at: found, .. } if found == at),
+            "{text}: {:?}",
+            fault(text.as_bytes())
+        );
         assert!(serde_json::from_str::<Oracle>(text).is_err(), "{text}");
     }
     assert!(matches!(fault(b"\"\xff\""), JsonFault::NotJson { at: 1, .. }));

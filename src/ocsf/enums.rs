@@ -61,15 +61,8 @@ pub const DISPOSITIONS: &[Choice] = &[
 ];
 
 /// The kinds of `managed_entity.type_id`.
-pub const ENTITIES: &[Choice] = &[
-    (1, "Device"),
-    (2, "User"),
-    (3, "Group"),
-    (4, "Organization"),
-    (5, "Policy"),
-    (6, "Email"),
-    (7, "Network Zone"),
-];
+pub const ENTITIES: &[Choice] =
+    &[(1, "Device"), (2, "User"), (3, "Group"), (4, "Organization"), (5, "Policy"), (6, "Email"), (7, "Network Zone")];
 
 /// The value with a caption.
 pub fn by_caption(choices: &'static [Choice], caption: &str) -> Option<Choice> {
@@ -92,11 +85,16 @@ pub enum Observable {
     ResourceName,
     DeviceUid,
     Serial,
+    AccountName,
+    AccountUid,
+    /// An id for which the schema has no kind of its own: of an entity, a service, an application, a policy.
+    OtherUid,
 }
 
 impl Observable {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    #[cfg(test)]
+    pub const ALL: [Self; 15] = [
         Self::IpAddress,
         Self::UserName,
         Self::EmailAddress,
@@ -109,6 +107,9 @@ impl Observable {
         Self::ResourceName,
         Self::DeviceUid,
         Self::Serial,
+        Self::AccountName,
+        Self::AccountUid,
+        Self::OtherUid,
     ];
 
     /// What stands between the name and the value of an observable.
@@ -125,6 +126,9 @@ impl Observable {
             Self::GroupUid => r#"","type_id":33,"type":"Group Object: uid","value":""#,
             Self::ResourceName => r#"","type_id":38,"type":"Resource Details Object: name","value":""#,
             Self::DeviceUid => r#"","type_id":47,"type":"Device Object: uid","value":""#,
+            Self::AccountName => r#"","type_id":34,"type":"Account Object: name","value":""#,
+            Self::AccountUid => r#"","type_id":35,"type":"Account Object: uid","value":""#,
+            Self::OtherUid => r#"","type_id":99,"type":"Object: uid","value":""#,
             Self::Serial => r#"","type_id":37,"type":"Serial Number","value":""#,
         }
     }

@@ -55,6 +55,8 @@ pub enum Role {
 }
 
 impl Role {
+    const COUNT: usize = Self::Other as usize + 1;
+
     fn of(kind: Option<Value<'_>>) -> Self {
         match kind.and_then(Value::word) {
             Some("User" | "NewUser") => Self::User,
@@ -123,10 +125,16 @@ impl<'a> Event<'a> {
         let client = Client::of(log.client);
         let transaction = Transaction::of(log.transaction);
         let targets = log.target.filter(|target| target.kind() == Kind::Array);
-        let targets = targets.into_iter().flat_map(Value::children).take(MOST_LISTED);
-        let targets = targets.map(|target| {
+        let targets = targets.into_iter().flat_map(Value::children).map(|target| {
             let party = Party::of(Some(target));
             Target { party, role: Role::of(party.kind) }
+        });
+        // Of each role the first ones, wherever they stand.
+        let mut of_role = [0; Role::COUNT];
+        let targets = targets.filter(|target| {
+            let seen = &mut of_role[target.role as usize];
+            *seen += 1;
+            *seen <= MOST_LISTED
         });
         Self {
             actor: Party::of(log.actor),
@@ -169,8 +177,7 @@ impl<'a> Event<'a> {
         let by_type = |kind: &String| {
             self.targets.iter().filter(is_named).find(|target| target.party.kind.is_some_and(|found| found.is(kind)))
         };
-        let by_role =
-            |role: &Role| self.targets.iter().filter(is_named).find(|target| target.role == *role);
+        let by_role = |role: &Role| self.targets.iter().filter(is_named).find(|target| target.role == *role);
         let by_name = || {
             let has_name = |target: &&Target<'a>| {
                 target.party.kind.and_then(Value::word).is_some_and(|kind| same_letters(kind, &entry.entity))
@@ -178,14 +185,15 @@ impl<'a> Event<'a> {
             self.targets.iter().filter(is_named).find(has_name)
         };
         let found = entry.targets.iter().find_map(by_type).or_else(by_name);
-        let found = found.or_else(|| Role::of_entity(&entry.entity).iter().find_map(by_role)).or_else(|| self.only_one());
+        let found =
+            found.or_else(|| Role::of_entity(&entry.entity).iter().find_map(by_role)).or_else(|| self.only_one());
         found.map(|target| target.party)
     }
 
-    /// The only target that is not merely a party to the activity.
+    /// The only target that is nothing else.
     fn only_one(&self) -> Option<&Target<'a>> {
-        let is_party = |role| matches!(role, Role::User | Role::AppUser | Role::App | Role::Client | Role::Group);
-        let mut objects = self.targets.iter().filter(|target| is_identified(&target.party) && !is_party(target.role));
+        let mut objects =
+            self.targets.iter().filter(|target| target.role == Role::Other && is_identified(&target.party));
         let only = objects.next()?;
         objects.next().is_none().then_some(only)
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::Class;
-use super::validate::Schema;
 use super::enums::{self, Choice, by_caption};
+use super::validate::Schema;
 
 /// How events of one type are mapped: one row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,12 @@ pub struct Defaults {
     pub disposition: Option<Choice>,
     /// The step is a second factor.
     pub mfa: bool,
+    /// The type is a refusal: that it was carried out is no success of the activity.
+    pub refusal: bool,
     /// The principal is an OAuth client, not a person.
     pub client_user: bool,
+    /// People do this to themselves, so whoever acts is the user if the event names no other.
+    pub actor_user: bool,
 }
 
 /// A line of a table that cannot be used.
@@ -308,6 +312,7 @@ fn defaults_of(cell: &str) -> Result<Defaults, String> {
         let choice = |choices| by_caption(choices, value).ok_or_else(|| format!("{key} knows no {value:?}")).map(Some);
         match (key, value) {
             ("status", "success") => defaults.success = Some(true),
+            ("status", "refused") => (defaults.success, defaults.refusal) = (Some(false), true),
             ("status", "failure") => defaults.success = Some(false),
             ("protocol", _) => defaults.protocol = choice(enums::PROTOCOLS)?,
             ("factor", _) => defaults.factor = choice(enums::FACTORS)?,
@@ -316,6 +321,7 @@ fn defaults_of(cell: &str) -> Result<Defaults, String> {
             ("privilege", text) if is_plain(text) => defaults.privilege = Some(text.to_owned()),
             ("mfa", "true") => defaults.mfa = true,
             ("user", "client") => defaults.client_user = true,
+            ("user", "actor") => defaults.actor_user = true,
             _ => return Err(format!("the default {pair:?} is not known")),
         }
     }

@@ -41,6 +41,8 @@ struct Level {
 
 /// Every leaf of a document that was mapped, in its order.
 pub fn leaves(document: &Document<'_>, trace: &[Placed], unmapped: bool) -> Vec<Leaf> {
+    let mut trace = trace.to_vec();
+    trace.sort_by_key(|placed| placed.place);
     let mut leaves = Vec::new();
     let mut levels: Vec<Level> = Vec::new();
     for place in 0..document.len() {
@@ -50,7 +52,7 @@ pub fn leaves(document: &Document<'_>, trace: &[Placed], unmapped: bool) -> Vec<
         }
         let (path, kept_path) = paths(&mut levels, value);
         let inherited = levels.last().and_then(|level| level.taken.clone());
-        let own = (value.mark() & TAKEN != 0).then(|| (path.clone(), attributes(trace, place)));
+        let own = (value.mark() & TAKEN != 0).then(|| (path.clone(), attributes(&trace, place)));
         let taken = own.or(inherited);
         if is_leaf(value) {
             let destination = match taken {
@@ -85,15 +87,32 @@ fn paths(levels: &mut [Level], value: Value<'_>) -> (String, String) {
         level.kept += usize::from(fate(value) != Fate::Drop);
         return paths;
     }
-    let key = value.key();
-    // Only the outermost has no path of its own; a key may be empty.
-    let below = |path: &str| if at_root { key.to_string() } else { format!("{path}.{key}") };
+    let step = step(value.key_span());
+    // Only the outermost has no path of its own.
+    let below = |path: &str| match (at_root, step.starts_with('[')) {
+        (false, false) => format!("{path}.{step}"),
+        _ => format!("{path}{step}"),
+    };
     (below(&level.path), below(&level.kept_path))
+}
+
+/// A key as a step of a path: as it is if it is plain, else in brackets as the JSON text that it is, cut if it is long. So
+/// a path names one place, and prints as one line.
+fn step(key: &str) -> String {
+    /// Longer than any key that people write; an event may be one key.
+    const LONGEST: usize = 100;
+    let is_plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte));
+    match key.char_indices().nth(LONGEST) {
+        None if is_plain => key.to_owned(),
+        None => format!("[\"{key}\"]"),
+        Some((end, _)) => format!("[\"{}…\"]", key.get(..end).unwrap_or_default()),
+    }
 }
 
 fn attributes(trace: &[Placed], place: usize) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
-    for placed in trace.iter().filter(|placed| placed.place == place) {
+    let first = trace.partition_point(|placed| placed.place < place);
+    for placed in trace.iter().skip(first).take_while(|placed| placed.place == place) {
         if !paths.contains(&placed.path) {
             paths.push(placed.path.clone());
         }

@@ -29,7 +29,7 @@ pub use event_types::{Entry, EventTypes, FileError, Known, TableError};
 pub use explain::{Destination, Leaf};
 pub use specimen::specimen;
 
-use crate::json::{Document, JsonFault, Kind, Tape, Value, push_escaped};
+use crate::json::{Document, JsonFault, Kind, MAX_DEPTH, Tape, Value, push_escaped};
 use crate::okta::{OrgId, parse_ms};
 use event::Event;
 use parts::base::{self, Stamp};
@@ -113,7 +113,14 @@ pub struct Mapper {
 impl Mapper {
     /// A mapper by a table.
     pub fn new(types: Arc<EventTypes>, options: Options) -> Self {
-        Self { types, options, tape: Tape::default(), embedded: Tape::default(), memory: Memory::default(), event_type: String::new() }
+        Self {
+            types,
+            options,
+            tape: Tape::default(),
+            embedded: Tape::default(),
+            memory: Memory::default(),
+            event_type: String::new(),
+        }
     }
 
     /// Changes what is added besides the event.
@@ -166,6 +173,10 @@ impl Mapper {
         if document.root().kind() != Kind::Object {
             return Err(MapError::NotLogEvent(None));
         }
+        // In a record the event is one deeper, in `unmapped`.
+        if document.depth() >= MAX_DEPTH {
+            return Err(MapError::NotLogEvent(Some(JsonFault::TooDeep)));
+        }
         let mut event = Event::of(&document);
         let stamp = stamp(source, &event)?;
         let embedded_text = event.debug.log_only_security_data.and_then(Value::as_str).unwrap_or_default();
@@ -199,7 +210,9 @@ impl Mapper {
 }
 
 fn stamp<'a>(source: Source<'a>, event: &Event<'a>) -> Result<Stamp<'a>, MapError> {
-    let uuid = saying(event.log.uuid).ok_or(MapError::MissingUuid)?;
+    // A text, or a number that some pipeline made of one; any other kind would make one event of many.
+    let is_id = |uuid: &Value<'_>| matches!(uuid.kind(), Kind::String | Kind::Integer);
+    let uuid = saying(event.log.uuid).filter(is_id).ok_or(MapError::MissingUuid)?;
     let published = saying(event.log.published).ok_or(MapError::MissingPublished)?;
     let time = published.as_str().and_then(|text| parse_ms(&text)).ok_or(MapError::MissingPublished)?;
     if TIMES.contains(&time) { Ok(Stamp { source, uuid, time }) } else { Err(MapError::AbsurdPublished) }

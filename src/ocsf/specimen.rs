@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Class;
 use super::event::Role;
 use super::event_types::Entry;
-use super::Class;
 use crate::okta::{
     AuthenticationContext, Client, DebugData, Device, GeographicalContext, LogEvent, Outcome, SecurityContext,
     Transaction, UserAgent,
@@ -91,9 +91,11 @@ fn targets(entry: &Entry) -> Vec<Value> {
     };
     let mut kinds: Vec<String> = object.into_iter().chain(beside.iter().map(|kind| (*kind).to_owned())).collect();
     let mut seen = Vec::new();
-    kinds.retain(|kind| !seen.contains(kind) && {
-        seen.push(kind.clone());
-        true
+    kinds.retain(|kind| {
+        !seen.contains(kind) && {
+            seen.push(kind.clone());
+            true
+        }
     });
     kinds.iter().enumerate().map(|(at, kind)| target(at, kind, at == 0)).collect()
 }

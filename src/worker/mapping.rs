@@ -69,7 +69,7 @@ impl Mapping {
         if self.told.contains(event_type) {
             return metrics::unlisted_event_type(event_type);
         }
-        if self.told.len() >= MOST_NAMES {
+        if self.told.len() >= MOST_NAMES || !is_name(event_type) {
             return metrics::unlisted_event_type("other");
         }
         let mapped_by = if known == Known::Family { "the rule of its family" } else { "Base Event" };
@@ -81,6 +81,12 @@ impl Mapping {
         metrics::unlisted_event_type(event_type);
         self.told.insert(event_type.to_owned());
     }
+}
+
+/// Whether a text looks like the name of an event type; what does not is not repeated in logs and labels.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=128).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// Checks a finished record.

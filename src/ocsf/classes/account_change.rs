@@ -1,6 +1,6 @@
 //! Account Change (3001): a user is created, enabled, disabled, locked, gets a password or a factor.
 
-use super::{acting_user, changed_user, user_with_account};
+use super::{changed_user, oneself, user_with_account};
 use crate::ocsf::event::Event;
 use crate::ocsf::event_types::Entry;
 use crate::ocsf::parts::{control, device, factors, network, people};
@@ -11,7 +11,7 @@ use crate::okta::Party;
 const MFA_ENABLE: u8 = 10;
 const MFA_DISABLE: u8 = 11;
 
-/// The user whose account changes: never the admin, unless the event names nobody else.
+/// The user whose account changes: never the admin; whoever acts only where people do this to themselves.
 pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
     // An account in an application is the user's account; it is the user only if the user is not named.
     let kinds = entry.targets.iter().filter(|kind| *kind != "AppUser");
@@ -19,7 +19,7 @@ pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
         let is_kind = |party: &Party<'a>| party.kind.is_some_and(|found| found.is(kind));
         event.targets.iter().map(|target| target.party).find(|party| is_kind(party) && people::can_be_user(party))
     });
-    named.or_else(|| changed_user(event)).or_else(|| acting_user(event))
+    named.or_else(|| changed_user(event)).or_else(|| oneself(event, entry))
 }
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {

@@ -16,7 +16,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     });
     network::src_endpoint_or_okta(w, event);
     network::http_request(w, event);
-    resources::resources(w, event, &[]);
+    resources::resources(w, event, |_| false);
     device::device(w, event);
     control::control(w, event, entry);
 }

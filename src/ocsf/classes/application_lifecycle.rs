@@ -1,5 +1,6 @@
 //! Application Lifecycle (6002): an application, an OAuth client or an agent is added, removed, started or stopped.
 
+use crate::ocsf::enums::Observable;
 use crate::ocsf::event::{Event, Role};
 use crate::ocsf::event_types::Entry;
 use crate::ocsf::parts::people::{Being, being};
@@ -20,7 +21,7 @@ pub fn app<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let Some(app) = app(event, entry) else { return };
     w.object("app", |w| {
-        w.remember("uid", app.id);
+        w.observe("uid", app.id, Observable::OtherUid);
         people::display_name(w, &app);
     });
     if people::actor(w, event) {

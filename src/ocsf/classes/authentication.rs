@@ -2,8 +2,8 @@
 
 use super::{acting_user, changed_user, user_with_account};
 use crate::json::Value;
-use crate::ocsf::enums::{Choice, PROTOCOLS};
-use crate::ocsf::event::{Event, Role};
+use crate::ocsf::enums::{Choice, Observable, PROTOCOLS};
+use crate::ocsf::event::{Event, Role, is_identified};
 use crate::ocsf::event_types::Entry;
 use crate::ocsf::parts::people::{Being, being, can_be_user, is_same};
 use crate::ocsf::parts::{control, device, factors, network, people};
@@ -28,7 +28,7 @@ pub fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let Some(user) = user(event, entry) else { return };
     user_with_account(w, event, &user);
-    people::actor(w, event);
+    people::actor_with(w, event, |w| identity_provider(w, event));
     service(w, event);
     // Somebody else's session is not the one that begins or ends.
     if is_same(&user, &event.actor) || being(&event.actor) != Being::Person {
@@ -51,10 +51,21 @@ fn service(w: &mut Writer<'_>, event: &Event<'_>) {
     let app = app.filter(|app| saying(app.display_name).or(saying(app.alternate_id)).or(saying(app.id)).is_some());
     let Some(app) = app else { return w.fragment(r#""service":{"name":"Okta"}"#) };
     w.object("service", |w| {
-        w.copy("uid", app.id);
+        w.observe("uid", app.id, Observable::OtherUid);
         people::display_name(w, &app);
         w.implied(app.kind.filter(|kind| kind.is("AppInstance")), "");
     });
+}
+
+/// `actor.idp`: the identity provider that vouched for the user.
+fn identity_provider(w: &mut Writer<'_>, event: &Event<'_>) {
+    let provider = event.targets_of(Role::IdentityProvider).find(is_identified);
+    if let Some(provider) = provider {
+        w.object("idp", |w| {
+            w.observe("uid", provider.id, Observable::OtherUid);
+            people::display_name(w, &provider);
+        });
+    }
 }
 
 /// `auth_protocol`: what the event says, else what its type says.

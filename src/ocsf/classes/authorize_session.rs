@@ -33,14 +33,12 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
 
 fn privileges(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let app = event.target(Role::App).filter(is_identified);
-    w.array("privileges", |w| {
-        match (app, &entry.defaults.privilege) {
-            (Some(app), _) => {
-                let name = saying(app.display_name).and(app.display_name).or(app.alternate_id).or(app.id);
-                w.copy_item("app:", name);
-            }
-            (None, Some(privilege)) => w.text_item(privilege),
-            (None, None) => w.text_item("okta.session"),
+    w.array("privileges", |w| match (app, &entry.defaults.privilege) {
+        (Some(app), _) => {
+            let name = saying(app.display_name).and(app.display_name).or(app.alternate_id).or(app.id);
+            w.copy_item("app:", name);
         }
+        (None, Some(privilege)) => w.text_item(privilege),
+        (None, None) => w.text_item("okta.session"),
     });
 }

@@ -27,6 +27,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
             w.object("entity", |w| {
                 identity(w, &party, entry);
                 detail(w, &party, entry);
+                owner(w, event, entry);
                 match change.from {
                     Some(_) => w.copy_json("data", "data", change.from),
                     None => w.copy_json("data", "data", party.detail_entry),
@@ -50,7 +51,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
 
 /// `uid`, `name` and type of an entity.
 fn identity(w: &mut Writer<'_>, party: &Party<'_>, entry: &Entry) {
-    w.copy("uid", party.id);
+    w.observe("uid", party.id, Observable::OtherUid);
     people::display_name(w, party);
     match by_caption(ENTITIES, &entry.entity) {
         Some(choice) => w.choice("type_id", "type", choice),
@@ -75,6 +76,14 @@ fn detail(w: &mut Writer<'_>, party: &Party<'_>, entry: &Entry) {
         "Group" => group(w, party),
         "Organization" => organization(w, party),
         _ => {}
+    }
+}
+
+/// The user to whom a thing belongs, such as the owner of a token.
+fn owner(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
+    let user = changed_user(event).filter(|_| entry.entity != "User");
+    if let Some(user) = user {
+        people::user(w, "user", &user);
     }
 }
 

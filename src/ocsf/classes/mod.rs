@@ -18,9 +18,9 @@ mod web_resources_activity;
 
 use std::borrow::Cow;
 
+use super::Class;
 use super::event::{Event, Role};
 use super::event_types::{self, Entry};
-use super::Class;
 use super::parts::people::{self, can_be_user, has_actor, is_same};
 use super::writer::Writer;
 use crate::okta::Party;
@@ -49,7 +49,7 @@ fn fits(event: &Event<'_>, entry: &Entry) -> bool {
         Class::UserAccess => user_access::fits(event, entry),
         Class::GroupManagement => group_management::group(event, entry).is_some(),
         Class::HttpActivity => http_activity::fits(event),
-        Class::EmailActivity => email_activity::recipient(event).is_some(),
+        Class::EmailActivity => !email_activity::recipients(event).is_empty(),
         Class::WebResourcesActivity => web_resources_activity::fits(event, entry),
         Class::ApplicationLifecycle => application_lifecycle::app(event, entry).is_some(),
         Class::ApiActivity => has_actor(event),
@@ -82,6 +82,12 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
 fn changed_user<'a>(event: &Event<'a>) -> Option<Party<'a>> {
     let users = event.targets_of(Role::User).chain(event.targets_of(Role::AppUser));
     users.into_iter().find(can_be_user)
+}
+
+/// The person who acts, for the types of events that people cause to themselves.
+fn oneself<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
+    let acting = acting_user(event).filter(|_| entry.defaults.actor_user);
+    acting.filter(|party| matches!(people::being(party), people::Being::Person | people::Being::Unknown))
 }
 
 /// `user`, with the account in an application that the event names beside it.

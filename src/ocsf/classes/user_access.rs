@@ -1,10 +1,10 @@
 //! User Access Management (3005): a user, or a client, is given or loses a privilege.
 
-use super::{acting_user, changed_user};
+use super::{changed_user, oneself};
 use crate::json::Value;
 use crate::ocsf::event::{Event, Role, is_identified};
 use crate::ocsf::event_types::Entry;
-use crate::ocsf::parts::people::can_be_user;
+use crate::ocsf::parts::people::{Being, being, can_be_user};
 use crate::ocsf::parts::{control, device, network, people, resources};
 use crate::ocsf::writer::{Writer, saying};
 use crate::okta::Party;
@@ -14,16 +14,21 @@ pub fn fits(event: &Event<'_>, entry: &Entry) -> bool {
     user(event, entry).is_some() && privilege(event, entry).is_some()
 }
 
-/// Who is given the privilege: the user among the targets, or the client; whoever acts, when it is about themselves.
+/// Who is given the privilege: the user among the targets, a client, or an application that gets more than itself; and
+/// whoever acts only where people do this to themselves, as when they consent.
 fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
     let client = event.targets_of(Role::Client).find(can_be_user);
     let person = changed_user(event);
-    if entry.defaults.client_user {
-        return client.or(person).or_else(|| acting_user(event));
+    let is_listed =
+        |party: &Party<'a>| party.kind.is_some_and(|kind| entry.targets.iter().any(|listed| kind.is(listed)));
+    let listed = event.targets.iter().map(|target| target.party).find(|party| is_listed(party) && can_be_user(party));
+    if let Some(listed) = listed.filter(|_| entry.defaults.client_user) {
+        return Some(listed);
     }
-    // Whoever consents is given access to themselves; whoever gives a group something is not.
-    let to_group = event.target(Role::Group).is_some();
-    person.or_else(|| acting_user(event).filter(|_| !to_group)).or(client)
+    let first =
+        if entry.defaults.client_user { client.or(person) } else { person.or(oneself(event, entry)).or(client) };
+    let is_role = matches!(privilege(event, entry), Some(Privilege::Said(_) | Privilege::Roles));
+    first.or_else(|| event.targets_of(Role::App).find(can_be_user).filter(|_| is_role))
 }
 
 /// Where the name of the privilege is.
@@ -53,13 +58,23 @@ fn privilege<'a>(event: &Event<'a>, entry: &Entry) -> Option<Privilege<'a>> {
     if event.targets_of(Role::AdminRole).any(|role| is_identified(&role)) {
         return Some(Privilege::Roles);
     }
+    let is_described = !entry.entity.is_empty() || !entry.targets.is_empty();
+    let object = || event.object(entry).filter(|object| is_described && !can_be_principal(object));
+    if let Some(object) = object() {
+        return Some(Privilege::Resource(object));
+    }
     if entry.defaults.privilege.is_some() {
         return Some(Privilege::Implied);
     }
     if let Some(app) = event.targets_of(Role::App).find(is_identified) {
         return Some(Privilege::App(app));
     }
-    event.object(entry).or_else(|| other_target(event)).map(Privilege::Resource)
+    other_target(event).map(Privilege::Resource)
+}
+
+/// Whether a party may be who is given something, rather than what is given.
+fn can_be_principal(party: &Party<'_>) -> bool {
+    matches!(being(party), Being::Person | Being::Service)
 }
 
 fn has_words(value: &Value<'_>) -> bool {
@@ -67,8 +82,7 @@ fn has_words(value: &Value<'_>) -> bool {
 }
 
 fn other_target<'a>(event: &Event<'a>) -> Option<Party<'a>> {
-    let others = event.targets.iter().filter(|target| !matches!(target.role, Role::User | Role::AppUser | Role::Client));
-    others.map(|target| target.party).find(is_identified)
+    event.targets_of(Role::Other).find(is_identified)
 }
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
@@ -85,7 +99,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
         Privilege::Resource(target) => drop(w.copy_item("", name(&target))),
     });
     people::actor(w, event);
-    resources::resources(w, event, &[Role::User]);
+    resources::resources(w, event, |target| people::is_same(&target.party, &user));
     network::src_endpoint(w, event);
     network::http_request(w, event);
     device::device(w, event);

@@ -87,9 +87,8 @@ impl Frame<'_> {
 
     fn metadata(&self, w: &mut Writer<'_>, observed: &Observed<'_>) {
         w.object("metadata", |w| {
-            w.fragment(
-                r#""version":"1.8.0","product":{"name":"Okta","vendor_name":"Okta"},"log_name":"Okta inventory","log_provider":"Okta""#,
-            );
+            w.fragment(r#""version":"1.8.0","product":{"name":"Okta","vendor_name":"Okta"}"#);
+            w.fragment(r#""log_name":"Okta inventory","log_provider":"Okta""#);
             w.text("uid", self.uid(observed).hyphenated().encode_lower(&mut Uuid::encode_buffer()));
             w.text("tenant_uid", observed.org.as_str());
             w.text("event_code", self.collection);

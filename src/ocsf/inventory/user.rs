@@ -214,8 +214,8 @@ fn location(w: &mut Writer<'_>, profile: &UserProfile<'_>) {
     });
 }
 
-/// A day of employment. Orgs write instants, which are copied, or days, which begin at midnight UTC for want of a place;
-/// a day also stays as it was written.
+/// A day of employment. Orgs write instants, which are copied, or days, which begin at midnight UTC for want of a
+/// place; a day also stays as it was written.
 fn day(w: &mut Writer<'_>, name: &'static str, value: Option<Value<'_>>) {
     if w.wrote(|w| w.copy_time(name, value)) {
         return;

@@ -24,7 +24,9 @@ pub struct Stamp<'a> {
 /// The class, category, type and activity.
 pub fn head(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     w.fragment(&entry.head);
-    if entry.activity.is_empty() && !w.copy("activity_name", event.log.event_type) {
+    // The schema reserves the word "Other" for those who do not know a better one.
+    let name = event.log.event_type.filter(|name| !name.is("Other"));
+    if entry.activity.is_empty() && !w.copy("activity_name", name) {
         w.text("activity_name", "Unclassified");
     }
 }
@@ -61,6 +63,7 @@ fn status(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
         finding_status(w, entry);
     } else {
         match (result.and_then(Value::word), entry.class) {
+            _ if entry.defaults.refusal => w.fragment(r#""status_id":2,"status":"Failure""#),
             (Some("SUCCESS" | "ALLOW"), _) => w.fragment(r#""status_id":1,"status":"Success""#),
             (Some("FAILURE" | "DENY" | "RATE_LIMIT"), _) => w.fragment(r#""status_id":2,"status":"Failure""#),
             // Nobody signed in by a challenge that was left alone.
@@ -81,10 +84,10 @@ fn other_status(w: &mut Writer<'_>, result: Option<Value<'_>>, entry: &Entry) {
     if w.wrote(|w| w.other("status_id", "status", result)) {
         return;
     }
-    match (entry.defaults.success, result) {
-        (Some(true), _) => w.fragment(r#""status_id":1,"status":"Success""#),
-        (Some(false), _) => w.fragment(r#""status_id":2,"status":"Failure""#),
-        (None, Some(_)) => w.fragment(r#""status_id":0,"status":"Unknown""#),
+    match (result, entry.defaults.success) {
+        (Some(_), _) => w.fragment(r#""status_id":0,"status":"Unknown""#),
+        (None, Some(true)) => w.fragment(r#""status_id":1,"status":"Success""#),
+        (None, Some(false)) => w.fragment(r#""status_id":2,"status":"Failure""#),
         (None, None) => {}
     }
 }

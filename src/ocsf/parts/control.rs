@@ -3,10 +3,14 @@
 use super::risk;
 use crate::json::Value;
 use crate::ocsf::Class;
+use crate::ocsf::enums::Observable;
 use crate::ocsf::event::{Event, Role, is_identified};
 use crate::ocsf::event_types::Entry;
 use crate::ocsf::writer::{Writer, saying};
 use crate::okta::{DetailEntry, Party};
+
+/// A decision is repeated for each policy; Okta's are one word. A longer text is in `status_code` only.
+const LONGEST_DECISION: usize = 64;
 
 /// Every attribute of the profile that the event has; the profile is listed if there is one.
 pub fn control(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
@@ -55,7 +59,7 @@ fn authorizations(w: &mut Writer<'_>, event: &Event<'_>) {
         let applied = event.targets.iter().filter(|target| matches!(target.role, Role::Policy | Role::Rule));
         for target in applied.filter(|target| is_identified(&target.party)) {
             w.item(|w| {
-                w.copy("decision", event.outcome.result);
+                w.copy("decision", event.outcome.result.filter(|result| result.span().len() <= LONGEST_DECISION));
                 policy(w, &target.party);
             });
         }
@@ -68,7 +72,7 @@ pub fn policy(w: &mut Writer<'_>, party: &Party<'_>) {
         return;
     }
     w.object("policy", |w| {
-        w.copy("uid", party.id);
+        w.observe("uid", party.id, Observable::OtherUid);
         w.copy("name", party.display_name);
         let detail = DetailEntry::of(party.detail_entry);
         if !w.copy("type", detail.policy_type) {

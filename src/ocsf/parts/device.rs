@@ -1,6 +1,6 @@
 //! `device`, by the host profile: the device that a request came from.
 
-use super::network;
+use super::{network, people};
 use crate::ocsf::enums::Observable;
 use crate::ocsf::event::{Event, Role};
 use crate::ocsf::writer::{Writer, saying};
@@ -8,7 +8,7 @@ use crate::okta::{DetailEntry, Party};
 
 /// `device` of a class that has its own place for the client's address.
 pub fn device(w: &mut Writer<'_>, event: &Event<'_>) {
-    write(w, event, event.target(Role::Device), false);
+    write(w, event, own_device(event), false);
 }
 
 /// `device` of a class whose device targets are the entity: only the one that the request came from.
@@ -18,13 +18,21 @@ pub fn requesting_device(w: &mut Writer<'_>, event: &Event<'_>) {
 
 /// `device` of a class that has no other place for the client's address.
 pub fn device_with_address(w: &mut Writer<'_>, event: &Event<'_>) {
-    write(w, event, event.target(Role::Device), true);
+    write(w, event, own_device(event), true);
+}
+
+/// A device among the targets is the one that the request came from when people act on themselves; an admin acts on the
+/// devices of others.
+fn own_device<'a>(event: &Event<'a>) -> Option<Party<'a>> {
+    let mut users = event.targets_of(Role::User);
+    let on_themselves = users.all(|user| people::is_same(&user, &event.actor));
+    event.target(Role::Device).filter(|_| on_themselves && people::being(&event.actor) == people::Being::Person)
 }
 
 fn write(w: &mut Writer<'_>, event: &Event<'_>, target: Option<Party<'_>>, with_address: bool) {
     let reported = saying(event.device.id).or(saying(event.device.name)).is_some();
     let target = target.filter(|target| !reported && is_named(target));
-    let address = network::ip(event.client.ip_address).filter(|_| with_address);
+    let address = network::client_ip(event).filter(|_| with_address);
     if !reported && target.is_none() && address.is_none() {
         return;
     }
@@ -64,7 +72,7 @@ fn reported_device(w: &mut Writer<'_>, event: &Event<'_>) {
 fn of_target(w: &mut Writer<'_>, target: &Party<'_>) {
     w.observe("uid", target.id, Observable::DeviceUid);
     w.copy("name", target.display_name);
-    w.implied(target.kind, "");
+    w.implied(target.kind.filter(|kind| kind.is("UDDevice") || kind.is("Device")), "");
     let detail = DetailEntry::of(target.detail_entry);
     network::os(w, detail.os_platform, detail.os_version);
 }

@@ -1,7 +1,9 @@
 //! `enrichments`: what Okta knows about an address, a user or an object beyond the attributes that OCSF has for them;
 //! each says which attribute of the record it is about.
 
+use super::network::client_ip;
 use super::people::{Being, being, can_be_user};
+use super::risk;
 use crate::json::{self, Kind, Value};
 use crate::ocsf::Class;
 use crate::ocsf::event::{Event, Role};
@@ -39,7 +41,7 @@ fn address(w: &mut Writer<'_>, event: &Event<'_>) {
         ("anonymizerStatus", debug.anonymizer_status),
     ];
     if proxy.is_some() || facts.iter().any(|(_, fact)| has_substance(*fact)) {
-        enrichment(w, event.client.ip_address, "address", |w| {
+        enrichment(w, client_ip(event), "address", |w| {
             w.object("data", |w| {
                 w.copy_json("isProxy", "isProxy", security.is_proxy);
                 for (name, fact) in facts {
@@ -88,7 +90,7 @@ fn read_map(text: &str) -> Option<Vec<(&str, &str)>> {
 fn threats(w: &mut Writer<'_>, event: &Event<'_>) {
     for (kind, value) in [("threats", event.debug.threat_detections), ("partner risk", event.debug.partner_risk)] {
         if has_substance(value) {
-            enrichment(w, event.client.ip_address, kind, |w| data(w, "data", value));
+            enrichment(w, client_ip(event), kind, |w| data(w, "data", value));
         }
     }
 }
@@ -117,7 +119,11 @@ fn data(w: &mut Writer<'_>, name: &'static str, value: Option<Value<'_>>) {
 
 /// Whether a text is the JSON of an object or array, on one line as the record is.
 fn is_structure(text: &str) -> bool {
-    text.starts_with(['{', '[']) && !text.contains(['\n', '\r']) && json::check(text.as_bytes()).is_ok()
+    let is_shallow = |depth| depth <= risk::MOST_EMBEDDED_DEPTH;
+    let mut tape = json::Tape::default();
+    text.starts_with(['{', '['])
+        && !text.contains(['\n', '\r'])
+        && tape.read(text.as_bytes()).is_ok_and(|document| is_shallow(document.depth()))
 }
 
 /// Whether there is more than nothing in a value.

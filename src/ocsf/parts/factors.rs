@@ -31,7 +31,13 @@ fn of_target(w: &mut Writer<'_>, event: &Event<'_>, target: &Party<'_>) {
         w.fragment(r#""factor_type_id":0,"factor_type":"Unknown""#);
     }
     w.copy("provider", target.display_name);
-    phone(w, event);
+    let is_phone = words.iter().flatten().any(|word| {
+        let known = of_name(word.span()).map(|(id, _)| id);
+        matches!(known, Some(1 | 3)) || word.span().eq_ignore_ascii_case("phone")
+    });
+    if is_phone {
+        phone(w, event);
+    }
 }
 
 fn of_event(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
@@ -67,11 +73,12 @@ fn factor_type(w: &mut Writer<'_>, words: &[Option<Value<'_>>]) -> bool {
         return true;
     }
     let first = words.iter().copied().find(|word| saying(*word).is_some());
-    w.wrote(|w| w.other("factor_type_id", "factor_type", first.flatten())) 
+    w.wrote(|w| w.other("factor_type_id", "factor_type", first.flatten()))
 }
 
 /// What kind of factor a name means: Okta's authenticators, factor types, methods and credential types have many
-/// spellings of few things. The more telling words come first: "Okta Verify push" is a push.
+/// spellings of few things. The more telling words come first: "Okta Verify push" is a push. A phone alone may be called
+/// or written to, so it says neither.
 fn of_name(name: &str) -> Option<Choice> {
     const WORDS: &[(&str, u8)] = &[
         ("push", 5),
@@ -79,28 +86,30 @@ fn of_name(name: &str) -> Option<Choice> {
         ("question", 2),
         ("webauthn", 10),
         ("fido", 10),
+        ("fido2", 10),
         ("passkey", 10),
         ("u2f", 9),
+        ("2nd", 9),
         ("yubikey", 6),
         ("rsa", 6),
         ("hardware", 6),
         ("fingerprint", 4),
         ("biometric", 4),
-        ("face", 4),
+        ("biometrics", 4),
         ("voice", 3),
         ("call", 3),
-        ("phone", 3),
         ("email", 8),
         ("password", 11),
         ("otp", 7),
-        ("google", 7),
-        ("enter a code", 7),
+        ("totp", 7),
+        ("hotp", 7),
+        ("code", 7),
     ];
-    let holds = |word: &str| {
-        name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    let (_, id) = WORDS.iter().find(|(word, _)| holds(word))?;
-    FACTORS.iter().copied().find(|(known, _)| known == id)
+    let words = || name.split(|c: char| !c.is_ascii_alphanumeric());
+    let known = WORDS.iter().find(|(known, _)| words().any(|word| word.eq_ignore_ascii_case(known)));
+    let is_google = || words().any(|word| word.eq_ignore_ascii_case("google")) && words().count() > 1;
+    let id = known.map(|(_, id)| *id).or_else(|| is_google().then_some(7))?;
+    FACTORS.iter().copied().find(|(known, _)| *known == id)
 }
 
 #[cfg(test)]
@@ -126,6 +135,9 @@ mod tests {
             assert_eq!(of_name(name).map(|(_, caption)| caption), Some(caption), "{name}");
         }
         assert_eq!(of_name("Okta Verify"), None);
-        assert_eq!(of_name("IDP"), None);
+        for other in ["IDP", "Phone", "Interface", "GOOGLE", "Universal"] {
+            assert_eq!(of_name(other), None, "{other}");
+        }
+        assert_eq!(of_name("Universal 2nd Factor").map(|(_, caption)| caption), Some("U2F"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::countries;
+use super::{countries, people};
 use crate::json::{Kind, Value};
 use crate::ocsf::enums::Observable;
 use crate::ocsf::event::Event;
@@ -27,11 +27,11 @@ pub fn src_endpoint_or_okta(w: &mut Writer<'_>, event: &Event<'_>) {
 
 /// Whether the client's address is known, without which an endpoint is not one.
 pub fn has_address(event: &Event<'_>) -> bool {
-    ip(event.client.ip_address).is_some() || is_name(saying(event.security.domain))
+    client_ip(event).is_some() || is_name(saying(event.security.domain))
 }
 
 fn endpoint(w: &mut Writer<'_>, event: &Event<'_>) {
-    if let Some(address) = ip(event.client.ip_address) {
+    if let Some(address) = client_ip(event) {
         w.observe("ip", Some(address), Observable::IpAddress);
     }
     w.copy("zone", event.client.zone);
@@ -106,24 +106,31 @@ pub fn location(w: &mut Writer<'_>, value: Option<Value<'_>>) {
         w.copy("desc", place.country);
         w.copy("postal_code", place.postal_code);
         let point = Geolocation::of(place.geolocation);
-        w.copy_fraction("lat", point.lat);
-        w.copy_fraction("long", point.lon);
+        w.copy_fraction("lat", point.lat, 90.0);
+        w.copy_fraction("long", point.lon, 180.0);
     });
 }
 
 /// The addresses between the client and Okta.
 fn intermediate(w: &mut Writer<'_>, event: &Event<'_>) {
-    let client = ip(event.client.ip_address);
+    let client = client_ip(event);
     let chain = Request::of(event.log.request).ip_chain.filter(|chain| chain.kind() == Kind::Array);
     for hop in chain.into_iter().flat_map(Value::children).take(MOST_LISTED) {
         let Some(address) = ip(IpAddress::of(Some(hop)).ip) else { continue };
         if client.is_some_and(|client| client.span() == address.span()) {
             // The endpoint itself.
-            w.same_as_noted(address);
+            w.same_as_noted(address, Observable::IpAddress);
         } else {
             w.observed_item(address, Observable::IpAddress);
         }
     }
+}
+
+/// The address that a request came from. Where the actor is nothing but an address, it is that.
+pub fn client_ip<'a>(event: &Event<'a>) -> Option<Value<'a>> {
+    let actor = Some(event.actor).filter(|actor| people::being(actor) == people::Being::Address);
+    let of_actor = || actor.and_then(|actor| ip(actor.id).or(ip(actor.alternate_id)).or(ip(actor.display_name)));
+    ip(event.client.ip_address).or_else(of_actor)
 }
 
 /// A value that is an IP address.
@@ -138,10 +145,29 @@ pub fn http_request(w: &mut Writer<'_>, event: &Event<'_>) -> bool {
         w.object("http_request", |w| {
             w.observe("user_agent", event.user_agent.raw_user_agent, Observable::UserAgent);
             w.copy("uid", event.debug.request_id);
-            w.object("url", |w| {
-                w.copy("path", event.debug.request_uri);
-                w.copy("url_string", event.debug.url);
-            });
+            w.object("url", |w| url(w, event));
         });
     })
+}
+
+/// Okta writes the path in `requestUri`, and in `url` the path with the query; a whole URL only where it calls others.
+fn url(w: &mut Writer<'_>, event: &Event<'_>) {
+    let has_path = w.copy("path", event.debug.request_uri);
+    let Some(url) = saying(event.debug.url) else { return };
+    if url.span().contains("://") {
+        w.copy("url_string", Some(url));
+        return;
+    }
+    let (path, query) = url.span().split_once('?').unwrap_or((url.span(), ""));
+    let path_is_there = has_path && saying(event.debug.request_uri).is_some_and(|uri| uri.span() == path);
+    if path.is_empty() || (has_path && !path_is_there) {
+        return;
+    }
+    if !has_path {
+        w.escaped_text("path", path);
+    }
+    if !query.is_empty() {
+        w.escaped_text("query_string", query);
+    }
+    w.implied(Some(url), if query.is_empty() { "path" } else { "query_string" });
 }

@@ -30,7 +30,11 @@ pub fn being(party: &Party<'_>) -> Being {
         Some("User" | "NewUser" | "AppUser") => Being::Person,
         Some("SystemPrincipal") => Being::System,
         Some(
-            "PublicClientApp" | "PublicClientAppEntity" | "ConfidentialClientApp" | "ServiceClientApp" | "AppInstance"
+            "PublicClientApp"
+            | "PublicClientAppEntity"
+            | "ConfidentialClientApp"
+            | "ServiceClientApp"
+            | "AppInstance"
             | "ServicePrincipal",
         ) => Being::Service,
         Some("IP address" | "IP Address") => Being::Address,
@@ -102,8 +106,8 @@ pub fn account(w: &mut Writer<'_>, account: &Party<'_>) {
         return;
     }
     w.object("account", |w| {
-        w.copy("uid", account.id);
-        w.copy("name", account.alternate_id);
+        w.observe("uid", account.id, Observable::AccountUid);
+        w.observe("name", account.alternate_id, Observable::AccountName);
         w.other("type_id", "type", account.kind);
     });
 }
@@ -115,13 +119,20 @@ pub fn is_same(a: &Party<'_>, b: &Party<'_>) -> bool {
 
 /// `actor`: a user, or for what is no user an application, and the session. Whether there is one.
 pub fn actor(w: &mut Writer<'_>, event: &Event<'_>) -> bool {
+    actor_with(w, event, |_| {})
+}
+
+/// `actor` with more attributes.
+pub fn actor_with(w: &mut Writer<'_>, event: &Event<'_>, more: impl FnOnce(&mut Writer<'_>)) -> bool {
     w.wrote(|w| {
         w.object("actor", |w| {
             let party = &event.actor;
             match being(party) {
                 Being::Person | Being::System | Being::Unknown => user(w, "user", party),
                 Being::Service | Being::Machine => {
-                    w.copy("app_uid", party.id);
+                    if !w.copy("app_uid", party.id) {
+                        w.copy("app_uid", event.client.id);
+                    }
                     // Agents have their host in `alternateId` and no other name.
                     let named = w.copy("app_name", party.display_name);
                     if !named {
@@ -139,6 +150,7 @@ pub fn actor(w: &mut Writer<'_>, event: &Event<'_>) -> bool {
                 w.copy("app_uid", event.client.id);
             }
             session(w, event);
+            more(w);
         });
     })
 }

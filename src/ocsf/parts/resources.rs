@@ -1,14 +1,14 @@
 //! `resources`: the targets that have no attribute of their own in the class.
 
 use crate::ocsf::enums::Observable;
-use crate::ocsf::event::{Event, Role};
+use crate::ocsf::event::{Event, Target};
 use crate::ocsf::writer::{Writer, saying};
 use crate::okta::Party;
 
-/// `resources`: every identified target whose role is not among `elsewhere`.
-pub fn resources(w: &mut Writer<'_>, event: &Event<'_>, elsewhere: &[Role]) {
+/// `resources`: every identified target that is not elsewhere in the record.
+pub fn resources(w: &mut Writer<'_>, event: &Event<'_>, is_elsewhere: impl Fn(&Target<'_>) -> bool) {
     w.array("resources", |w| {
-        let affected = event.targets.iter().filter(|target| !elsewhere.contains(&target.role));
+        let affected = event.targets.iter().filter(|target| !is_elsewhere(target));
         for target in affected {
             w.item(|w| attributes(w, &target.party));
         }

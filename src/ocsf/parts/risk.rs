@@ -7,70 +7,98 @@ use crate::ocsf::event::Event;
 use crate::ocsf::writer::{Writer, saying};
 use crate::okta::Risk;
 
-/// `risk_level` and `risk_details`, from the first source that has a level, else from one that has anything.
+/// `risk_level` and `risk_details`, from the first source that has a level, else from the first that has anything.
 pub fn risk(w: &mut Writer<'_>, event: &Event<'_>) {
     let debug = &event.debug;
-    let said = saying(debug.risk).map(|value| (value, Text::read(value.span())));
-    if let Some((value, text)) = said {
-        match text {
-            Some(text) => {
-                level(w, text.level);
+    let fields = Risk { level: debug.risk_level, reasons: debug.risk_reasons, detection_name: None };
+    let sources = [
+        debug.risk.and_then(Source::of),
+        event.security.risk.and_then(Source::of),
+        event.embedded_risk().map(|risk| Source::Object { risk, is_embedded: event.embedded.is_some() }),
+        Some(Source::Object { risk: fields, is_embedded: false }),
+    ];
+    let sources = || sources.iter().flatten();
+    if let Some(source) = sources().find(|source| source.level().is_some()).or_else(|| sources().find(|s| s.says())) {
+        source.write(w);
+    }
+}
+
+/// One place where an event tells of its risk.
+enum Source<'a> {
+    /// A text, and what it says if it can be read.
+    Text(Value<'a>, Option<Text<'a>>),
+    /// An object, or two fields that stand for one.
+    Object {
+        risk: Risk<'a>,
+        /// It is in a text, so its values have no place in the event.
+        is_embedded: bool,
+    },
+}
+
+impl<'a> Source<'a> {
+    fn of(value: Value<'a>) -> Option<Self> {
+        match value.kind() {
+            Kind::Object => Some(Self::Object { risk: Risk::of(Some(value)), is_embedded: false }),
+            _ => saying(Some(value)).map(|value| Self::Text(value, Text::read(value.span()))),
+        }
+    }
+
+    /// The level's word, if it is one that can be written.
+    fn level(&self) -> Option<&'a str> {
+        let word = match self {
+            Self::Text(_, text) => text.as_ref()?.level,
+            Self::Object { risk, .. } => saying(risk.level)?.span(),
+        };
+        // The schema reserves the caption "Other" for those who do not know the word.
+        (word != "Other").then_some(word)
+    }
+
+    fn says(&self) -> bool {
+        match self {
+            Self::Text(..) => true,
+            Self::Object { risk, .. } => saying(risk.reasons).is_some() || !reasons(risk).is_empty(),
+        }
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        match (self, self.level()) {
+            (Self::Text(value, Some(text)), Some(word)) => {
+                level(w, word);
                 if let Some(reasons) = text.reasons {
                     w.escaped_text("risk_details", reasons);
                 }
-                w.implied(Some(value), "risk_level");
+                w.implied(Some(*value), "risk_level");
             }
-            None => {
-                w.copy("risk_details", Some(value));
+            (Self::Text(value, _), _) => {
+                w.copy("risk_details", Some(*value));
             }
-        }
-        return;
-    }
-    let object = [debug.risk, event.security.risk].into_iter().flatten().find(|value| value.kind() == Kind::Object);
-    if let Some(object) = object {
-        return of_object(w, Risk::of(Some(object)));
-    }
-    let embedded = event.embedded_risk();
-    if let Some(risk) = embedded {
-        return of_embedded(w, risk);
-    }
-    of_object(w, Risk { level: debug.risk_level, reasons: debug.risk_reasons, detection_name: None });
-}
-
-fn of_object(w: &mut Writer<'_>, risk: Risk<'_>) {
-    if let Some(value) = saying(risk.level) {
-        level(w, value.span());
-        w.implied(Some(value), "risk_level");
-    }
-    match risk.reasons {
-        Some(list) if list.kind() == Kind::Array => joined(w, list),
-        reasons => {
-            w.copy("risk_details", reasons);
+            (Self::Object { risk, is_embedded }, word) => {
+                if let Some(word) = word {
+                    level(w, word);
+                }
+                let listed = reasons(risk);
+                match saying(risk.reasons) {
+                    Some(text) => w.escaped_text("risk_details", text.span()),
+                    None if listed.is_empty() => {}
+                    None => {
+                        let texts: Vec<&str> = listed.iter().map(|reason| reason.span()).collect();
+                        w.escaped_text("risk_details", &texts.join(", "));
+                    }
+                }
+                if !is_embedded {
+                    w.implied(risk.level.filter(|_| word.is_some()), "risk_level");
+                    w.implied(saying(risk.reasons), "risk_details");
+                    listed.into_iter().for_each(|reason| w.implied(Some(reason), "risk_details"));
+                }
+            }
         }
     }
 }
 
-/// A list of reasons as one text, as Okta itself writes them elsewhere.
-fn joined(w: &mut Writer<'_>, list: Value<'_>) {
-    let reasons: Vec<Value<'_>> = list.children().filter(|reason| saying(Some(*reason)).is_some()).collect();
-    if reasons.is_empty() {
-        return;
-    }
-    let text: Vec<&str> = reasons.iter().map(|reason| reason.span()).collect();
-    w.escaped_text("risk_details", &text.join(", "));
-    for reason in reasons {
-        w.implied(Some(reason), "risk_details");
-    }
-}
-
-/// The risk of an embedded text, whose values have no place in the event.
-fn of_embedded(w: &mut Writer<'_>, risk: Risk<'_>) {
-    if let Some(value) = saying(risk.level) {
-        level(w, value.span());
-    }
-    if let Some(reasons) = saying(risk.reasons) {
-        w.escaped_text("risk_details", reasons.span());
-    }
+/// The reasons where they are a list; written as one text, as Okta itself writes them elsewhere.
+fn reasons<'a>(risk: &Risk<'a>) -> Vec<Value<'a>> {
+    let list = risk.reasons.filter(|reasons| reasons.kind() == Kind::Array);
+    list.into_iter().flat_map(Value::children).filter(|reason| saying(Some(*reason)).is_some()).collect()
 }
 
 /// `risk_level_id` and `risk_level`; a level that OCSF does not list keeps its word.
@@ -80,7 +108,6 @@ fn level(w: &mut Writer<'_>, word: &str) {
         "MEDIUM" => r#""risk_level_id":2,"risk_level":"Medium""#,
         "HIGH" => r#""risk_level_id":3,"risk_level":"High""#,
         "CRITICAL" => r#""risk_level_id":4,"risk_level":"Critical""#,
-        "" | "Other" => return,
         other => {
             w.number("risk_level_id", 99);
             return w.escaped_text("risk_level", other);
@@ -116,12 +143,16 @@ impl<'a> Text<'a> {
     }
 }
 
+/// A text that holds JSON deeper than this stays a text: a record may be as deep as any text, and no deeper. What Okta
+/// embeds is three deep.
+pub const MOST_EMBEDDED_DEPTH: usize = 32;
+
 /// The object in `logOnlySecurityData`, read from its text.
 pub fn embedded<'a>(document: &'a Document<'a>) -> Option<Value<'a>> {
     let root = document.root();
     // A line end inside would end the record's line.
     let is_one_line = !document.text().contains(['\n', '\r']);
-    (root.kind() == Kind::Object && is_one_line).then_some(root)
+    (root.kind() == Kind::Object && is_one_line && document.depth() <= MOST_EMBEDDED_DEPTH).then_some(root)
 }
 
 #[cfg(test)]

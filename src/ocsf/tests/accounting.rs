@@ -2,50 +2,66 @@
 
 use super::*;
 
+/// One step of a path such as `a.b[0]["c.d"]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    Key(String),
+    Index(usize),
+}
+
 /// Every scalar, null and empty container of a value, by its path.
-pub fn leaves_of(value: &Value) -> Vec<(String, Value)> {
+pub fn leaves_of(value: &Value) -> Vec<(Vec<Step>, Value)> {
     let mut found = Vec::new();
-    collect(value, String::new(), true, &mut found);
+    collect(value, &mut Vec::new(), &mut found);
     found
 }
 
-fn collect(value: &Value, path: String, is_root: bool, found: &mut Vec<(String, Value)>) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            for (key, field) in fields {
-                let path = if is_root { key.clone() } else { format!("{path}.{key}") };
-                collect(field, path, false, found);
-            }
-        }
-        Value::Array(items) if !items.is_empty() => {
-            for (at, item) in items.iter().enumerate() {
-                collect(item, format!("{path}[{at}]"), false, found);
-            }
-        }
-        leaf => found.push((path, leaf.clone())),
+fn collect(value: &Value, path: &mut Vec<Step>, found: &mut Vec<(Vec<Step>, Value)>) {
+    let parts: Vec<(Step, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(key, field)| (Step::Key(key.clone()), field)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(at, item)| (Step::Index(at), item)).collect(),
+        _ => Vec::new(),
+    };
+    if parts.is_empty() {
+        found.push((path.clone(), value.clone()));
+    }
+    for (step, part) in parts {
+        path.push(step);
+        collect(part, path, found);
+        path.pop();
     }
 }
 
-/// The value at a path such as `a.b[0].c`. Keys may hold dots and brackets, so every reading of the path is tried.
+/// The steps of a path; keys that are not plain stand in brackets, as JSON.
+fn steps(path: &str) -> Vec<Step> {
+    let (mut steps, mut rest) = (Vec::new(), path);
+    while !rest.is_empty() {
+        let end = if let Some(bracketed) = rest.strip_prefix("[\"") {
+            let mut json = serde_json::Deserializer::from_str(&rest[1..]).into_iter::<String>();
+            let key = json.next().and_then(Result::ok).unwrap_or_else(|| panic!("{path}: {bracketed}"));
+            steps.push(Step::Key(key));
+            json.byte_offset() + 2
+        } else if let Some(index) = rest.strip_prefix('[') {
+            let index = index.split(']').next().unwrap_or_default();
+            steps.push(Step::Index(index.parse().unwrap_or_else(|_| panic!("{path}: {index}"))));
+            index.len() + 2
+        } else {
+            let key = rest.strip_prefix('.').unwrap_or(rest);
+            let key = key.split(['.', '[']).next().unwrap_or_default();
+            steps.push(Step::Key(key.to_owned()));
+            key.len() + usize::from(rest.starts_with('.'))
+        };
+        rest = &rest[end..];
+    }
+    steps
+}
+
+/// The value at a path.
 pub fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    below(value, path, true)
-}
-
-fn below<'v>(value: &'v Value, path: &str, is_root: bool) -> Option<&'v Value> {
-    if path.is_empty() && !is_root {
-        return Some(value);
-    }
-    match value {
-        Value::Array(items) => {
-            let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
-            below(items.get(index.parse::<usize>().ok()?)?, rest, false)
-        }
-        Value::Object(fields) => {
-            let path = if is_root { path } else { path.strip_prefix('.')? };
-            fields.iter().find_map(|(key, field)| below(field, path.strip_prefix(key.as_str())?, false))
-        }
-        _ => None,
-    }
+    steps(path).iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get(key),
+        Step::Index(index) => value.get(index),
+    })
 }
 
 fn says_nothing(leaf: &Value) -> bool {
@@ -65,10 +81,12 @@ fn as_text(value: &Value) -> String {
 }
 
 /// Whether an attribute has the content of a leaf: as a text, a number, a time, or as the JSON in a text.
-fn has(attribute: &Value, leaf: &Value) -> bool {
+fn has(attribute: &Value, leaf: &Value, written: &str) -> bool {
     let (said, text) = (as_text(attribute), as_text(leaf));
     let numbers = said.parse::<f64>().ok().zip(text.parse::<f64>().ok());
     said == text
+        || said == written
+        || text.strip_suffix('?') == Some(&said)
         || said.strip_prefix("app:") == Some(&text)
         || numbers.is_some_and(|(said, number)| said == number)
         || attribute.is_i64() && attribute.as_i64() == parse_ms(&text)
@@ -86,8 +104,7 @@ pub fn account(mapper: &mut Mapper, what: &str, text: &[u8]) {
     let event: Value = serde_json::from_slice(text).unwrap();
 
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    let mut explained: Vec<(String, String)> =
-        leaves.iter().map(|leaf| (leaf.path.clone(), read(&leaf.value).to_string())).collect();
+    let mut explained: Vec<_> = leaves.iter().map(|leaf| (steps(&leaf.path), read(&leaf.value).to_string())).collect();
     let mut there: Vec<_> = leaves_of(&event).into_iter().map(|(path, leaf)| (path, leaf.to_string())).collect();
     explained.sort();
     there.sort();
@@ -105,7 +122,7 @@ pub fn account(mapper: &mut Mapper, what: &str, text: &[u8]) {
                 for attribute in &attributes {
                     let found = at(&record, attribute);
                     let found = found.unwrap_or_else(|| panic!("{what}: {path} is not at {attribute} in\n{record:#}"));
-                    let is_same = has(found, &leaf) || is_translated(attribute, found);
+                    let is_same = has(found, &leaf, &value) || is_translated(attribute, found);
                     assert!(is_same, "{what}: {path} is {leaf}, {attribute} is {found}");
                 }
             }

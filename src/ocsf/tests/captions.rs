@@ -43,6 +43,10 @@ fn the_kinds_of_observables_have_the_captions_of_the_schema() {
         let fragment = format!("{{\"name\":\"x{}y\"}}", observable.fragment());
         let written: Value = serde_json::from_str(&fragment).unwrap();
         let id = u8::try_from(written["type_id"].as_u64().unwrap()).unwrap();
+        if id == 99 {
+            assert_ne!(written["type"], "Other", "the source's own word");
+            continue;
+        }
         let of = attribute(&facts, "objects", "observable", "type_id");
         assert_known(of, "observable", (id, written["type"].as_str().unwrap()));
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::accounting::Step;
 use super::*;
 
 fn golden_record(name: &str, event: &str) -> Value {
@@ -23,7 +24,8 @@ fn every_golden_event_gives_its_record() {
             continue;
         }
         let expected = std::fs::read_to_string(&file).unwrap_or_else(|_| "{}".to_owned());
-        let expected: Value = serde_json::from_str(&expected).unwrap_or_else(|error| panic!("{name}.out.json: {error}"));
+        let expected: Value =
+            serde_json::from_str(&expected).unwrap_or_else(|error| panic!("{name}.out.json: {error}"));
         if record != expected {
             differences += &format!("\n{name} (-expected +got)\n{}", difference(&expected, &record));
         }
@@ -66,5 +68,12 @@ fn difference(expected: &Value, got: &Value) -> String {
 }
 
 fn flat(value: &Value) -> BTreeMap<String, String> {
-    accounting::leaves_of(value).into_iter().map(|(path, leaf)| (path, leaf.to_string())).collect()
+    let path = |steps: Vec<Step>| {
+        let steps = steps.into_iter().map(|step| match step {
+            Step::Key(key) => format!(".{key}"),
+            Step::Index(index) => format!("[{index}]"),
+        });
+        steps.collect::<String>()
+    };
+    accounting::leaves_of(value).into_iter().map(|(steps, leaf)| (path(steps), leaf.to_string())).collect()
 }

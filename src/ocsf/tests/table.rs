@@ -114,7 +114,10 @@ fn a_users_own_row_comes_first_and_exact_names_before_prefixes_and_long_prefixes
     assert_eq!(class("user.lifecycle.create"), Class::Authentication);
     assert_eq!(class("zone.update"), Class::EntityManagement);
     let own = types.find("custom.thing").1;
-    assert_eq!((own.entity.as_str(), own.targets.as_slice()), ("Own, quoted", &["Thing".into(), "Other Thing".into()][..]));
+    assert_eq!(
+        (own.entity.as_str(), own.targets.as_slice()),
+        ("Own, quoted", &["Thing".into(), "Other Thing".into()][..])
+    );
     assert!(types.names().contains(&"custom.thing"));
 
     let mut mapper = Mapper::new(types, KEPT);

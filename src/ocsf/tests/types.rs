@@ -62,8 +62,19 @@ impl Catalogue {
 }
 
 const OUTCOMES: &[&str] = &[
-    "SUCCESS", "FAILURE", "ALLOW", "DENY", "CHALLENGE", "SKIPPED", "UNKNOWN", "RATE_LIMIT", "DEFERRED", "SCHEDULED",
-    "ABANDONED", "UNANSWERED", "SOMETHING_NEW",
+    "SUCCESS",
+    "FAILURE",
+    "ALLOW",
+    "DENY",
+    "CHALLENGE",
+    "SKIPPED",
+    "UNKNOWN",
+    "RATE_LIMIT",
+    "DEFERRED",
+    "SCHEDULED",
+    "ABANDONED",
+    "UNANSWERED",
+    "SOMETHING_NEW",
 ];
 
 fn pick(words: &[&str], number: usize) -> Value {
@@ -82,7 +93,9 @@ fn example(property: &Value, number: usize) -> Value {
     let example = examples.get(number % examples.len().max(1)).cloned().unwrap_or_else(|| json!("x"));
     match property["type"].as_str() {
         Some("Boolean" | "boolean") => [json!(true), json!("true"), json!("false")][number % 3].clone(),
-        Some("Integer" | "Long" | "int") => example.as_str().and_then(|text| text.parse().ok()).unwrap_or(json!(number)),
+        Some("Integer" | "Long" | "int") => {
+            example.as_str().and_then(|text| text.parse().ok()).unwrap_or(json!(number))
+        }
         _ => example,
     }
 }

@@ -1,5 +1,5 @@
-//! Objects in `golden` and their records. `UPDATE_GOLDEN=1 cargo test --lib inventory` writes the records anew: read the
-//! difference before you commit it.
+//! Objects in `golden` and their records. `UPDATE_GOLDEN=1 cargo test --lib inventory` writes the records anew: read
+//! the difference before you commit it.
 
 use super::*;
 

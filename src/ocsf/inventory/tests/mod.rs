@@ -110,7 +110,7 @@ fn assert_valid(record: &[u8], source: &Value) {
     let record: Value = serde_json::from_slice(record).unwrap();
     for enrichment in record["enrichments"].as_array().into_iter().flatten() {
         // The validator follows observables only.
-        let attribute = enrichment["name"].as_str().unwrap().replace('.', "/").replace('[', "/").replace(']', "");
+        let attribute = enrichment["name"].as_str().unwrap().replace(['.', '['], "/").replace(']', "");
         assert_eq!(record.pointer(&format!("/{attribute}")), Some(&enrichment["value"]), "{enrichment} of {source}");
     }
 }

@@ -90,7 +90,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         let key = proptest::sample::select(keys.clone());
         prop_oneof![
             1 => proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            4 => proptest::collection::btree_map(key, inner, 0..8).prop_map(|map| Value::Object(map.into_iter().collect())),
+            4 => proptest::collection::btree_map(key, inner, 0..8).prop_map(|map| json!(map)),
         ]
     })
 }
@@ -127,8 +127,8 @@ proptest! {
         if schema.is_object() {
             user = user.with("schema", json!({"definitions": schema}));
         }
-        let resource = Case::new("zones", object.clone()).with("within", json!(["apps", "0oa1"])).with("members", json!(3));
-        let resource = resource.with("collection", json!(COLLECTIONS[collection].name));
+        let resource = Case::new("zones", object.clone()).with("collection", json!(COLLECTIONS[collection].name));
+        let resource = resource.with("within", json!(["apps", "0oa1"])).with("members", json!(3));
         for case in [user, resource, Case::new("devices", object.clone()), Case::new("idps", object)] {
             for options in [KEPT, Options { raw_data: true, unmapped: false }] {
                 if let Ok(record) = case.bytes(options) {

@@ -129,7 +129,10 @@ fn a_day_of_employment_is_midnight_and_stays_as_it_was_written() {
 #[test]
 fn attributes_that_the_schema_requires_and_the_profile_lacks_are_named() {
     let schema = json!({"definitions": {
-        "base": {"properties": {"login": {"required": true}, "email": {"required": true}}, "required": ["login", "lastName"]},
+        "base": {
+            "properties": {"login": {"required": true}, "email": {"required": true}},
+            "required": ["login", "lastName"],
+        },
         "custom": {"properties": {"badge": {"required": true}, "shoe": {"required": false}, "odd": 7}, "required": []},
     }});
     let missing = |profile: Value, schema: &Value| {

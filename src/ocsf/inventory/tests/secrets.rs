@@ -42,7 +42,8 @@ fn what_only_resembles_a_secret_stays() {
     let object = json!({
         "id": "1", "client_secret": "", "privateKey": null, "token": {"accessTokenLifetimeMinutes": 60},
         "endpoints": {"token": {"url": "stays"}}, "alwaysIncludeInToken": true, "tokenType": "stays",
-        "password": {"seed": "stays"}, "questions": {"value": "stays"}, "gateways": [{"type": "CIDR", "value": "stays"}],
+        "password": {"seed": "stays"}, "questions": {"value": "stays"},
+        "gateways": [{"type": "CIDR", "value": "stays"}],
         "secretVersionId": "stays", "credentials": {"scheme": "SHARED_USERNAME_AND_PASSWORD", "password": {}},
     });
     let text = everything(&Case::new("policies", object));

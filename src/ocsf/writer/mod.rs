@@ -4,9 +4,12 @@
 //! writer always knows the path of the attribute it is at, so an observable's name cannot fail to resolve, and a trace
 //! of where each value went (`okta-ocsf explain`) is a by-product.
 
+mod noted;
+
 use super::enums::Observable;
 use crate::json::{Kind, Value, push_escaped, push_f64, push_i64};
 use crate::okta::{parse_ms, present};
+use noted::Noted;
 
 /// A value whose content is in the record.
 pub const TAKEN: u8 = 1;
@@ -25,38 +28,6 @@ struct Step {
     name: &'static str,
     /// The element, in an array.
     index: Option<u32>,
-}
-
-/// Something worth searching for, noted when it was written.
-#[derive(Debug)]
-struct Noted {
-    /// `None` for what is only remembered, so that an enrichment can be about it.
-    observable: Option<Observable>,
-    /// Where its name is in [`Memory::names`].
-    name: (usize, usize),
-    /// Where its value is in the output, without quotes.
-    value: (usize, usize),
-}
-
-/// What an enrichment is about.
-#[derive(Debug, Clone, Copy)]
-pub enum Subject<'s> {
-    /// A value of the source.
-    Value(Value<'s>),
-    /// The first observable of a kind.
-    First(Observable),
-}
-
-impl<'s> From<Value<'s>> for Subject<'s> {
-    fn from(value: Value<'s>) -> Self {
-        Self::Value(value)
-    }
-}
-
-impl From<Observable> for Subject<'_> {
-    fn from(observable: Observable) -> Self {
-        Self::First(observable)
-    }
 }
 
 /// Where one value of the event went.
@@ -209,13 +180,18 @@ impl<'o> Writer<'o> {
 
     /// The words of a value, one text each in an array.
     pub fn word_items(&mut self, value: Value<'_>) {
-        for word in value.span().split([' ', ',']).filter(|word| !word.is_empty()) {
+        let mut words = value.span().split([' ', ',']).filter(|word| !word.is_empty());
+        self.took(value, "");
+        for word in words.by_ref().take(MOST_LISTED) {
             self.comma();
             self.out.push(b'"');
             self.out.extend_from_slice(word.as_bytes());
             self.out.push(b'"');
-            self.took(value, "");
             self.next_item();
+        }
+        // What is too long to be listed is left where it was.
+        if words.next().is_some() {
+            value.set_mark(value.mark() & !TAKEN);
         }
     }
 
@@ -283,19 +259,6 @@ impl<'o> Writer<'o> {
         true
     }
 
-    /// Like [`Writer::copy`], and an enrichment can be about it.
-    pub fn remember(&mut self, name: &'static str, value: Option<Value<'_>>) -> bool {
-        let start = self.out.len();
-        let written = self.copy(name, value);
-        if let Some(value) = saying(value).filter(|_| written) {
-            // The text ends before the closing quote.
-            let end = self.out.len() - 1;
-            debug_assert!(end - value.span().len() >= start);
-            self.note((end - value.span().len(), end), None, name);
-        }
-        written
-    }
-
     /// Like [`Writer::copy`], and searchable.
     #[inline]
     pub fn observe(&mut self, name: &'static str, value: Option<Value<'_>>, observable: Observable) -> bool {
@@ -311,7 +274,7 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
         let start = self.out.len();
         push_escaped(self.out, text);
-        self.note((start, self.out.len()), Some(observable), name);
+        self.note((start, self.out.len()), observable, None, name);
         self.out.push(b'"');
     }
 
@@ -319,21 +282,18 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
         let start = self.out.len();
         self.out.extend_from_slice(value.span().as_bytes());
-        self.note((start, self.out.len()), Some(observable), name);
+        self.note((start, self.out.len()), observable, Some(value.place()), name);
         self.out.push(b'"');
         self.took(value, name);
     }
 
-    /// Notes a text of the output.
-    fn note(&mut self, value: (usize, usize), observable: Option<Observable>, name: &'static str) {
-        let name_start = self.memory.names.len();
-        push_path(&mut self.memory.names, &self.memory.path, name);
-        let name = (name_start, self.memory.names.len());
-        self.memory.noted.push(Noted { observable, name, value });
-    }
-
     /// An integer of the event; anything else is left where it was.
-    pub fn copy_integer(&mut self, name: &'static str, value: Option<Value<'_>>, allowed: std::ops::RangeInclusive<i64>) {
+    pub fn copy_integer(
+        &mut self,
+        name: &'static str,
+        value: Option<Value<'_>>,
+        allowed: std::ops::RangeInclusive<i64>,
+    ) {
         let number = value.and_then(Value::as_i64).filter(|number| allowed.contains(number));
         if let (Some(value), Some(number)) = (value, number) {
             self.number(name, number);
@@ -341,9 +301,10 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// A number of the event as a fraction; anything else is left where it was.
-    pub fn copy_fraction(&mut self, name: &'static str, value: Option<Value<'_>>) {
-        if let (Some(value), Some(number)) = (value, value.and_then(Value::as_f64)) {
+    /// A number of the event, no further from 0 than allowed, as a fraction; anything else is left where it was.
+    pub fn copy_fraction(&mut self, name: &'static str, value: Option<Value<'_>>, most: f64) {
+        let number = value.and_then(Value::as_f64).filter(|number| number.abs() <= most);
+        if let (Some(value), Some(number)) = (value, number) {
             self.key(name);
             // As it was written if it reads as a fraction already; digits are never re-computed without need.
             match value.kind() {
@@ -404,43 +365,6 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
     }
 
-    /// `name` and `value` of an enrichment: where its subject stands in the record, and what it is.
-    pub fn about<'s>(&mut self, subject: impl Into<Subject<'s>>) {
-        let Some(noted) = self.noted(subject) else { return };
-        let (name, value) = (noted.name, noted.value);
-        self.key("name");
-        self.out.push(b'"');
-        self.out.extend_from_slice(self.memory.names.get(name.0..name.1).unwrap_or_default());
-        self.out.extend_from_slice(b"\",\"value\":\"");
-        self.out.extend_from_within(value.0..value.1);
-        self.out.push(b'"');
-    }
-
-    /// Whether the subject stands somewhere in the record where an enrichment can be about it.
-    pub fn has_noted<'s>(&self, subject: impl Into<Subject<'s>>) -> bool {
-        self.noted(subject).is_some()
-    }
-
-    /// Where a subject was noted first.
-    fn noted<'s>(&self, subject: impl Into<Subject<'s>>) -> Option<&Noted> {
-        let mut noted = self.memory.noted.iter();
-        match subject.into() {
-            Subject::Value(value) => {
-                let text = value.span().as_bytes();
-                noted.find(|noted| self.out.get(noted.value.0..noted.value.1) == Some(text))
-            }
-            Subject::First(observable) => noted.find(|noted| noted.observable == Some(observable)),
-        }
-    }
-
-    /// Notes that a value is in the record because an equal one is, where that one was noted first.
-    pub fn same_as_noted(&mut self, value: Value<'_>) {
-        let Some(name) = self.noted(value).map(|noted| noted.name) else { return };
-        let path = self.memory.names.get(name.0..name.1).unwrap_or_default();
-        let path = String::from_utf8_lossy(path).into_owned();
-        self.same_as(value, &path);
-    }
-
     #[inline]
     fn took(&mut self, value: Value<'_>, name: &'static str) {
         value.set_mark(value.mark() | TAKEN);
@@ -449,26 +373,6 @@ impl<'o> Writer<'o> {
             push_path(&mut path, &self.memory.path, name);
             trace.push(Placed { place: value.place(), path: String::from_utf8_lossy(&path).into_owned() });
         }
-    }
-
-    /// `observables`: everything that was observed so far, each with the path of its attribute.
-    pub fn observables(&mut self) {
-        if self.memory.noted.iter().all(|noted| noted.observable.is_none()) {
-            return;
-        }
-        self.comma();
-        self.out.extend_from_slice(b"\"observables\":[");
-        for (noted, observable) in self.memory.noted.iter().filter_map(|noted| Some((noted, noted.observable?))) {
-            if self.out.last() != Some(&b'[') {
-                self.out.push(b',');
-            }
-            self.out.extend_from_slice(b"{\"name\":\"");
-            self.out.extend_from_slice(self.memory.names.get(noted.name.0..noted.name.1).unwrap_or_default());
-            self.out.extend_from_slice(observable.fragment().as_bytes());
-            self.out.extend_from_within(noted.value.0..noted.value.1);
-            self.out.extend_from_slice(b"\"}");
-        }
-        self.out.push(b']');
     }
 
     /// `profiles` of the metadata, as far as the record uses any.
@@ -504,12 +408,12 @@ fn push_path(out: &mut Vec<u8>, steps: &[Step], name: &str) {
     }
 }
 
-/// A scalar that says something: not null, not empty, not one of the words with which Okta says "absent".
+/// A text or number that says something: not empty, not one of the words with which Okta says "absent".
 #[inline]
 pub fn saying(value: Option<Value<'_>>) -> Option<Value<'_>> {
     value.filter(|value| match value.kind() {
         Kind::String => present(value.span()).is_some(),
-        kind => !matches!(kind, Kind::Null | Kind::Array | Kind::Object),
+        kind => matches!(kind, Kind::Integer | Kind::Float),
     })
 }
 
