@@ -2,9 +2,10 @@
 
 STACK  := python3 localstack/stack.py
 PYTHON := .local/venv/bin/python
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench shell clean
+.PHONY: help setup build demo test lint bench fuzz shell clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,13 @@ bench: setup ## the mapping beside a floor, the worker beside a bare pump on the
 	@$(PYTHON) localstack/bench_normalize.py
 	@cargo build --locked --example mock-kafka
 	@$(STACK) run --name bench -- $(PYTHON) localstack/bench.py
+
+fuzz: ## any bytes into the readers and the mapping; FUZZ_SECONDS=60 for each target
+	@command -v cargo-fuzz >/dev/null || { echo 'first: cargo install cargo-fuzz'; exit 1; }
+	@for target in envelope event mapper; do \
+		mkdir -p fuzz/corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target \
+			fuzz/corpus/$$target tests/golden -- -max_total_time=$(FUZZ_SECONDS) -dict=fuzz/json.dict || exit 1; \
+	done
 
 shell: build ## LocalStack and Kafka with a shell, to look around
 	@$(STACK) shell

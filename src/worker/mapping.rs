@@ -101,3 +101,24 @@ fn validate(json: &[u8]) -> Result<(), Refused> {
     let said: Vec<String> = errors.iter().take(5).map(|error| format!("{} at {}", error.code, error.path)).collect();
     Err(("invalid_record", format!("{} errors by the OCSF schema: {}", errors.len(), said.join(", "))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalid_record_is_refused_with_codes_and_paths_and_no_values() {
+        let (reason, detail) = validate(br#"{"class_uid":3002,"secret":"hunter2"}"#).unwrap_err();
+        assert_eq!(reason, "invalid_record");
+        assert!(detail.contains("attribute_unknown at secret"), "{detail}");
+        assert!(!detail.contains("hunter2"), "{detail}");
+    }
+
+    #[test]
+    fn only_names_are_told() {
+        for (text, told) in [("user.session.start", true), ("", false), ("a b", false), ("x\u{1b}[31m", false)] {
+            assert_eq!(is_name(text), told, "{text:?}");
+        }
+        assert!(!is_name(&"x".repeat(129)));
+    }
+}

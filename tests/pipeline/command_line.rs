@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Bench, broker};
 
-fn run(arguments: &[&str], input: &[u8]) -> Output {
+pub fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -24,7 +24,7 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

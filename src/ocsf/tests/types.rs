@@ -170,28 +170,32 @@ fn an_event_of_every_type_of_the_catalogue_is_a_valid_record_of_its_class() {
 fn each_is_of_its_class_and_loses_nothing(events: &[(String, String)]) {
     let mut mapper = mapper(KEPT);
     let mut others = Vec::new();
+    let unlike = unlike_types();
     for (name, event) in events {
         let expected = EventTypes::embedded().find(name).1.class;
-        let (mapped, _) = record_of(&mut mapper, event.as_bytes()).unwrap();
+        let (mapped, record) = record_of(&mut mapper, event.as_bytes()).unwrap();
+        assert_valid(&record, name);
         assert_eq!(mapped.known, Known::Listed, "{name}");
         if mapped.class != expected {
             others.push(format!("{name}: {:?}, not {expected:?}", mapped.class));
         }
-        accounting::account(&mut mapper, name, event.as_bytes());
+        if unlike.contains(name) {
+            accounting::account(&mut mapper, name, event.as_bytes());
+        }
     }
     assert!(others.is_empty(), "{others:#?}");
 }
 
 #[test]
-fn an_event_of_every_type_without_targets_and_without_client_is_a_valid_record() {
+fn an_event_of_any_type_without_targets_and_without_client_is_a_valid_record() {
     let mut mapper = mapper(KEPT);
-    for name in EventTypes::embedded().names() {
+    for name in unlike_types() {
         let mut event = sign_in();
         event["eventType"] = json!(name);
         for absent in ["target", "client", "securityContext", "request", "device", "debugContext"] {
             event[absent] = json!(null);
         }
-        accounting::account(&mut mapper, name, event.to_string().as_bytes());
+        accounting::account(&mut mapper, &name, event.to_string().as_bytes());
     }
 }
 
