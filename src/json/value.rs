@@ -148,6 +148,12 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Calls `with` with the key; cheaper than [`Value::key`] where keys hold no escapes.
+    #[inline]
+    pub fn with_key<R>(self, with: impl FnOnce(&str) -> R) -> R {
+        if self.node().key_escaped { with(&self.key()) } else { with(self.key_span()) }
+    }
+
     /// What it holds: the values of an object or the elements of an array, in their order. Scalars hold nothing.
     #[inline]
     pub fn children(self) -> Children<'a> {

@@ -6,24 +6,39 @@ use super::scan;
 
 /// Appends a text with what JSON requires to be escaped, without quotes.
 pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
-    // Eight bytes at a time: all of them are written, and only the plain ones before an escape are kept. The texts that
-    // come here (an event as `raw_data`) have a quote every eight bytes, where longer strides would not pay.
-    while let Some(bytes) = rest.first_chunk::<8>() {
-        let plain = scan::plain_bytes(*bytes);
-        let start = out.len();
-        out.extend_from_slice(bytes);
-        if plain < 8 {
-            out.truncate(start + plain);
-            push_special(out, bytes[plain]);
-            rest = &rest[plain + 1..];
-        } else {
-            rest = &rest[8..];
-        }
-    }
-    for byte in rest {
+    let bytes = text.as_bytes();
+    let start = out.len();
+    // Room for a backslash before every byte, and for the eight that are always written.
+    out.resize(start + 2 * bytes.len() + 8, 0);
+    let (read, written) = escape_words(bytes, &mut out[start..]);
+    out.truncate(start + written);
+    for byte in &bytes[read..] {
         if matches!(byte, b'"' | b'\\' | 0..0x20) { push_special(out, *byte) } else { out.push(*byte) }
     }
+}
+
+/// Eight bytes at a time: all of them are written, and only the plain ones before an escape are kept. The texts that come
+/// here (an event as `raw_data`) have a quote every eight bytes, where longer strides would not pay. Ends before the first
+/// control character and before the last few bytes; gives how many bytes were read and written.
+fn escape_words(bytes: &[u8], room: &mut [u8]) -> (usize, usize) {
+    let (mut read, mut written) = (0, 0);
+    while let Some(word) = bytes[read..].first_chunk::<8>() {
+        let plain = scan::plain_bytes(*word);
+        room[written..written + 8].copy_from_slice(word);
+        read += plain;
+        written += plain;
+        if plain < 8 {
+            let special = word[plain];
+            if special < 0x20 {
+                break;
+            }
+            room[written] = b'\\';
+            room[written + 1] = special;
+            read += 1;
+            written += 2;
+        }
+    }
+    (read, written)
 }
 
 /// Appends a byte that may not stand in a string as it is.

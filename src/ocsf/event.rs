@@ -190,6 +190,11 @@ impl<'a> Event<'a> {
         found.map(|target| target.party)
     }
 
+    /// The only target whose role is no particular one.
+    pub fn only_other(&self) -> Option<Party<'a>> {
+        self.only_one().map(|target| target.party)
+    }
+
     /// The only target that is nothing else.
     fn only_one(&self) -> Option<&Target<'a>> {
         let mut objects =

@@ -58,7 +58,7 @@ pub fn leaves(document: &Document<'_>, trace: &[Placed], unmapped: bool) -> Vec<
             let destination = match taken {
                 Some((from, attributes)) => within(&path, &from, attributes),
                 None if says_nothing(value) || !unmapped => Destination::RawDataOnly,
-                None => Destination::Unmapped(format!("unmapped.{kept_path}")),
+                None => Destination::Unmapped(join("unmapped", &kept_path)),
             };
             leaves.push(Leaf { path, value: value.written().to_owned(), destination });
         } else {
@@ -89,11 +89,13 @@ fn paths(levels: &mut [Level], value: Value<'_>) -> (String, String) {
     }
     let step = step(value.key_span());
     // Only the outermost has no path of its own.
-    let below = |path: &str| match (at_root, step.starts_with('[')) {
-        (false, false) => format!("{path}.{step}"),
-        _ => format!("{path}{step}"),
-    };
+    let below = |path: &str| if at_root { step.clone() } else { join(path, &step) };
     (below(&level.path), below(&level.kept_path))
+}
+
+/// A path and a step, or steps, below it.
+fn join(path: &str, step: &str) -> String {
+    if step.starts_with('[') { format!("{path}{step}") } else { format!("{path}.{step}") }
 }
 
 /// A key as a step of a path: as it is if it is plain, else in brackets as the JSON text that it is, cut if it is long. So

@@ -20,10 +20,10 @@ macro_rules! section {
                 let mut section = Self::default();
                 let Some(object) = object.filter(|object| object.kind() == Kind::Object) else { return section };
                 for field in object.children().filter(|field| field.kind() != Kind::Null) {
-                    match &*field.key() {
+                    field.with_key(|key| match key {
                         $($key => section.$field = Some(field),)*
                         _ => {}
-                    }
+                    })
                 }
                 section
             }

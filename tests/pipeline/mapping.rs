@@ -103,10 +103,8 @@ fn a_worker_that_checks_every_record_publishes_them_all_and_tells_of_unknown_typ
     let header = "event_type,class,activity_id,activity,entity,targets,defaults,why\n";
     fs::write(&own, format!("{header}acme.door.opened,entity_management,99,Door Opened,Door,Door,,\n")).unwrap();
     let own = own.to_str().unwrap();
-    let worker = bench.start(
-        "worker",
-        &[("OKTA_OCSF__PUBLISH__VALIDATE_ONE_IN", "1"), ("OKTA_OCSF__PUBLISH__EVENT_TYPES", own)],
-    );
+    let worker = bench
+        .start("worker", &[("OKTA_OCSF__PUBLISH__VALIDATE_ONE_IN", "1"), ("OKTA_OCSF__PUBLISH__EVENT_TYPES", own)]);
     worker.until_ready();
     let event = |n: usize, kind: &str| {
         format!(

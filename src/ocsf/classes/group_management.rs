@@ -36,8 +36,9 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     if matches!(entry.activity_id, ASSIGN | REVOKE) {
         privileges(w, event, entry);
     }
-    if let Some(app) = event.targets_of(Role::App).find(is_identified) {
-        resources::resource(w, &app);
+    // What the group may now do something with: an application, or the only other thing that is named.
+    if let Some(resource) = event.targets_of(Role::App).find(is_identified).or_else(|| event.only_other()) {
+        resources::resource(w, &resource);
     }
     people::actor(w, event);
     network::src_endpoint(w, event);

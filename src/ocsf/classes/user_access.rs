@@ -19,9 +19,9 @@ pub fn fits(event: &Event<'_>, entry: &Entry) -> bool {
 fn user<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
     let client = event.targets_of(Role::Client).find(can_be_user);
     let person = changed_user(event);
-    let is_listed =
-        |party: &Party<'a>| party.kind.is_some_and(|kind| entry.targets.iter().any(|listed| kind.is(listed)));
-    let listed = event.targets.iter().map(|target| target.party).find(|party| is_listed(party) && can_be_user(party));
+    let parties = || event.targets.iter().map(|target| target.party).filter(can_be_user);
+    let of_kind = |listed: &String| parties().find(|party| party.kind.is_some_and(|kind| kind.is(listed)));
+    let listed = entry.targets.iter().find_map(of_kind);
     if let Some(listed) = listed.filter(|_| entry.defaults.client_user) {
         return Some(listed);
     }
