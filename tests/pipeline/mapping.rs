@@ -84,6 +84,27 @@ fn a_file_of_event_types_changes_the_mapping_and_a_bad_one_is_refused_with_its_l
 }
 
 #[test]
+fn objects_of_a_collection_become_valid_inventory_records() {
+    let page =
+        r#"[{"id":"00g1","profile":{"name":"Everyone"},"type":"BUILT_IN"},{"id":"00g2","profile":{"name":"Ops"}}]"#;
+    let records = run(&["transform", "--collection", "groups"], page.as_bytes());
+    assert_eq!((records.status.code(), text(&records.stdout).lines().count()), (Some(0), 2));
+    assert_eq!(run(&["validate"], &records.stdout).status.code(), Some(0));
+    let user = run(
+        &["transform", "--collection", "users"],
+        br#"{"id":"00u1","status":"ACTIVE","profile":{"login":"a@b.cd"}}"#,
+    );
+    assert!(text(&user.stdout).contains("\"class_uid\":5003"));
+    let bad = run(&["transform", "--collection", "users"], b"{}\n7\n");
+    assert_eq!(bad.status.code(), Some(1));
+    let said = text(&bad.stderr);
+    assert!(said.contains("line 1: inventory_missing_id") && said.contains("line 2: inventory_not_object"), "{said}");
+    let unknown = run(&["transform", "--collection", "people"], b"");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("policy_rules"), "{}", text(&unknown.stderr));
+}
+
+#[test]
 fn bench_normalize_prints_one_line_of_figures() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
