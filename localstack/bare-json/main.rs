@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use okta_ocsf::ocsf::{EventTypes, Mapper, Options, Source};
 use okta_ocsf::okta::OrgId;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -203,54 +204,59 @@ impl Serialize for Fixed {
 }
 
 /// The record whose size is nearest to the average.
-fn fixed_record(events: &[&[u8]]) -> Fixed {
+fn fixed_record(events: &[&[u8]]) -> anyhow::Result<Fixed> {
     let mut mapper = Mapper::new(EventTypes::embedded(), Options { raw_data: true, unmapped: true });
-    let org = OrgId::new("bench");
-    let mapped = events.iter().map(|event| {
+    let mut records = Vec::new();
+    for event in events {
         let mut record = Vec::new();
-        mapper.map(Source { org: &org, landed_at: None, bytes: event }, &mut record).expect("an event");
-        record
-    });
-    let records: Vec<Vec<u8>> = mapped.collect();
-    let average = records.iter().map(Vec::len).sum::<usize>() / records.len();
-    let nearest = records.iter().min_by_key(|record| record.len().abs_diff(average)).expect("there are events");
-    Fixed::of(serde_json::from_slice(nearest).expect("a record is JSON"))
+        mapper.map(Source { org: &OrgId::new("bench"), landed_at: None, bytes: event }, &mut record)?;
+        records.push(record);
+    }
+    let average = records.iter().map(Vec::len).sum::<usize>() / records.len().max(1);
+    let nearest = records.iter().min_by_key(|record| record.len().abs_diff(average)).context("no events")?;
+    Ok(Fixed::of(serde_json::from_slice(nearest)?))
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().expect("usage: bare-json FILE SECONDS");
-    let seconds: f64 = arguments.next().and_then(|text| text.parse().ok()).expect("usage: bare-json FILE SECONDS");
-    let text = std::fs::read(file).expect("the file can be read");
-    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+/// The lines that both can read: what the mapper refuses, or the plain structs cannot hold, is left out.
+fn events(text: &[u8]) -> Vec<&[u8]> {
     let mut mapper = Mapper::new(EventTypes::embedded(), Options { raw_data: false, unmapped: false });
     let org = OrgId::new("bench");
-    // The same events for both: what the mapper refuses, or the plain structs cannot hold, is left out.
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     lines.retain(|line| {
         let source = Source { org: &org, landed_at: None, bytes: line };
         mapper.map(source, &mut Vec::new()).is_ok() && serde_json::from_slice::<LogEvent<'_>>(line).is_ok()
     });
-    let record = fixed_record(&lines);
-    let bytes: usize = lines.iter().map(|line| line.len()).sum();
+    lines
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let (file, seconds) = arguments.next().zip(arguments.next()).context("usage: bare-json FILE SECONDS")?;
+    let limit = Duration::try_from_secs_f64(seconds.parse()?)?;
+    let text = std::fs::read(file)?;
+    let events = events(&text);
+    let record = fixed_record(&events)?;
+    let bytes: usize = events.iter().map(|event| event.len()).sum();
     let mut out = Vec::new();
     let (mut rounds, begin) = (0u64, Instant::now());
-    while begin.elapsed() < Duration::from_secs_f64(seconds) {
-        for line in &lines {
-            let event: LogEvent<'_> = serde_json::from_slice(line).expect("it was read before");
+    while begin.elapsed() < limit {
+        for event in &events {
+            let event: LogEvent<'_> = serde_json::from_slice(event)?;
             std::hint::black_box(&event);
             out.clear();
-            serde_json::to_writer(&mut out, &record).expect("a Vec takes everything");
+            serde_json::to_writer(&mut out, &record)?;
             std::hint::black_box(&out);
         }
         rounds += 1;
     }
     let seconds = begin.elapsed().as_secs_f64();
-    let events = rounds as f64 * lines.len() as f64;
+    let read = rounds as f64 * events.len() as f64;
     println!(
         "floor {:.0} events/s {:.1} MB/s {} B/event, {} B written",
-        events / seconds,
+        read / seconds,
         rounds as f64 * bytes as f64 / seconds / 1e6,
-        bytes / lines.len(),
+        bytes / events.len(),
         out.len()
     );
+    Ok(())
 }

@@ -41,8 +41,8 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
 #[inline]
 pub fn plain_bytes(bytes: [u8; 8]) -> usize {
     let word = u64::from_le_bytes(bytes);
-    let special = zero_bytes(word ^ LOW_BITS * u64::from(b'"'))
-        | zero_bytes(word ^ LOW_BITS * u64::from(b'\\'))
+    let special = zero_bytes(word ^ (LOW_BITS * u64::from(b'"')))
+        | zero_bytes(word ^ (LOW_BITS * u64::from(b'\\')))
         | below_space(word);
     // The lowest mark is exact; a borrow can only make false marks above a true one.
     (special.trailing_zeros() / 8) as usize

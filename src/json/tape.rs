@@ -79,7 +79,7 @@ impl<'a> Document<'a> {
     /// The value at a place between 0 and [`Document::len`], in the order of the text: a container comes before what it
     /// holds.
     pub fn value(&'a self, at: usize) -> Option<Value<'a>> {
-        (at < self.nodes.len()).then(|| Value { document: self, at: at as u32 })
+        (at < self.nodes.len()).then_some(Value { document: self, at: at as u32 })
     }
 }
 

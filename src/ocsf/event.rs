@@ -47,7 +47,8 @@ pub enum Role {
     Device,
     Token,
     Zone,
-    AdminRole,
+    /// A role of administrators.
+    Admin,
     IdentityProvider,
     Email,
     /// Anything else; the record keeps its type.
@@ -72,7 +73,7 @@ impl Role {
             Some("UDDevice" | "Device" | "DeviceInstance") => Self::Device,
             Some("access_token" | "id_token" | "refresh_token" | "Token" | "code" | "device_secret") => Self::Token,
             Some("NetworkZone" | "Zone") => Self::Zone,
-            Some("ROLE" | "Role" | "CUSTOM_ROLE") => Self::AdminRole,
+            Some("ROLE" | "Role" | "CUSTOM_ROLE") => Self::Admin,
             Some("IdentityProvider" | "Identity Provider" | "IDP" | "Idp") => Self::IdentityProvider,
             Some("email" | "Email") => Self::Email,
             _ => Self::Other,
@@ -109,7 +110,7 @@ impl Role {
             "Application" => &[Self::App],
             "OAuth Client" => &[Self::Client, Self::App],
             "API Token" => &[Self::Token],
-            "Role" => &[Self::AdminRole],
+            "Role" => &[Self::Admin],
             "Identity Provider" => &[Self::IdentityProvider],
             "Authenticator" => &[Self::Factor],
             "Email" => &[Self::Email],

@@ -103,8 +103,11 @@ static LISTED: LazyLock<HashMap<String, Entry>> = LazyLock::new(|| {
 static FAMILIES: LazyLock<Vec<Family>> =
     LazyLock::new(|| families(include_str!("../../schemas/event-families.csv")).filter_map(Result::ok).collect());
 
-/// By class and verb: activity and its caption.
-static VERBS: LazyLock<HashMap<(&str, &str), (u8, &str)>> =
+/// A class and the last word of an event type.
+type Verb = (&'static str, &'static str);
+
+/// The activity that a verb means in a class.
+static VERBS: LazyLock<HashMap<Verb, Choice>> =
     LazyLock::new(|| verbs(include_str!("../../schemas/event-verbs.csv")).flatten().collect());
 
 static BASE: LazyLock<Entry> = LazyLock::new(|| Entry::new(Class::BaseEvent, 99, String::new(), String::new()));
@@ -253,11 +256,11 @@ fn families(csv: &str) -> impl Iterator<Item = Result<Family, String>> {
 }
 
 /// What a verb at the end of an event type means in a class: `schemas/event-verbs.csv`.
-fn activity_of(class: Class, verb: &str) -> Option<(u8, &'static str)> {
+fn activity_of(class: Class, verb: &str) -> Option<Choice> {
     VERBS.get(&(class.name(), verb)).copied()
 }
 
-fn verbs(csv: &'static str) -> impl Iterator<Item = Option<((&'static str, &'static str), (u8, &'static str))>> {
+fn verbs(csv: &'static str) -> impl Iterator<Item = Option<(Verb, Choice)>> {
     csv.lines().skip(1).map(|line| {
         let mut cells = line.split(',');
         let (class, verb, id, activity) = (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
@@ -277,7 +280,7 @@ fn row(line: &str) -> Result<(String, Entry), String> {
     };
     let class = Class::by_name(class).ok_or_else(|| format!("no class {class:?}"))?;
     let activity_id = activity_id.parse().map_err(|_| format!("activity_id {activity_id:?} is no number"))?;
-    for cell in [activity, entity].into_iter().filter(|cell| !is_plain(cell)) {
+    if let Some(cell) = [activity, entity].into_iter().find(|cell| !is_plain(cell)) {
         return Err(format!("{cell:?} has quotes, backslashes or control characters"));
     }
     let mut entry = Entry::new(class, activity_id, activity.clone(), entity.clone());

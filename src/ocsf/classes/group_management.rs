@@ -51,7 +51,7 @@ fn privileges(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let debug = &event.debug;
     w.array("privileges", |w| {
         let said = [debug.privilege_granted, debug.privilege_revoked].into_iter().any(|text| w.copy_item("", text));
-        let roles = event.targets_of(Role::AdminRole);
+        let roles = event.targets_of(Role::Admin);
         let named = roles.fold(said, |named, role| w.copy_item("", saying(role.display_name).or(role.id)) || named);
         if named {
             return;

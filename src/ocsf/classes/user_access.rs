@@ -55,7 +55,7 @@ fn privilege<'a>(event: &Event<'a>, entry: &Entry) -> Option<Privilege<'a>> {
     if let Some(scopes) = saying(debug.granted_scopes).or(saying(debug.scopes)).filter(has_words) {
         return Some(Privilege::Scopes(scopes));
     }
-    if event.targets_of(Role::AdminRole).any(|role| is_identified(&role)) {
+    if event.targets_of(Role::Admin).any(|role| is_identified(&role)) {
         return Some(Privilege::Roles);
     }
     let is_described = !entry.entity.is_empty() || !entry.targets.is_empty();
@@ -92,7 +92,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
         Privilege::Scopes(text) => w.word_items(text),
         Privilege::Said(text) => drop(w.copy_item("", Some(text))),
         Privilege::Roles => {
-            event.targets_of(Role::AdminRole).filter(is_identified).for_each(|role| _ = w.copy_item("", name(&role)));
+            event.targets_of(Role::Admin).filter(is_identified).for_each(|role| _ = w.copy_item("", name(&role)));
         }
         Privilege::App(app) => drop(w.copy_item("app:", name(&app))),
         Privilege::Implied => w.text_item(entry.defaults.privilege.as_deref().unwrap_or_default()),

@@ -51,7 +51,7 @@ impl Catalogue {
         if !debug_data.is_empty() {
             event["debugContext"]["debugData"] = Value::Object(debug_data);
         }
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             event["client"] = json!({"userAgent": null, "ipAddress": null});
             event["securityContext"] = json!({});
             event["request"] = json!({"ipChain": []});
