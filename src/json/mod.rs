@@ -1,7 +1,7 @@
 //! JSON texts: read once into a flat list of spans, checked on the way, and written attribute by attribute.
 //!
 //! Promises:
-//! - [`Tape::read`] accepts exactly RFC 8259 in UTF-8, nested at most [`MAX_DEPTH`] deep, without a key twice in one
+//! - [`Tape::read`] accepts exactly RFC 8259 in UTF-8, with numbers in the range of a double, nested at most [`MAX_DEPTH`] deep, without a key twice in one
 //!   object: two readers of `{"a":1,"a":2}` may disagree, and a security record must mean one thing.
 //! - Its cost is linear in the text, whatever the text holds; it never recurses.
 //! - A value knows its span. What is copied from a text to an output is copied as it was written, so a number keeps its

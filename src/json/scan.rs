@@ -82,6 +82,9 @@ pub fn code_unit(text: &[u8], at: usize) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
+/// A number of no more characters than this, without an exponent, is less than the largest double (1.8e308).
+const MOST_DIGITS: usize = 300;
+
 /// The end of the number that begins at `start`, and whether it is written as an integer.
 pub fn number(text: &[u8], start: usize) -> Result<(usize, bool), JsonFault> {
     let digits = |from: usize| {
@@ -93,7 +96,7 @@ pub fn number(text: &[u8], start: usize) -> Result<(usize, bool), JsonFault> {
     if end == whole || (text.get(whole) == Some(&b'0') && end > whole + 1) {
         return Err(not_json("a number that is none", start));
     }
-    let mut integer = true;
+    let (mut integer, mut exponential) = (true, false);
     if text.get(end) == Some(&b'.') {
         let fraction = end + 1;
         end = digits(fraction);
@@ -105,12 +108,21 @@ pub fn number(text: &[u8], start: usize) -> Result<(usize, bool), JsonFault> {
     if matches!(text.get(end), Some(b'e' | b'E')) {
         let exponent = end + 1 + usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
         end = digits(exponent);
-        integer = false;
+        (integer, exponential) = (false, true);
         if end == exponent {
             return Err(not_json("a number that is none", start));
         }
     }
+    if (exponential || end - start > MOST_DIGITS) && !is_finite(text.get(start..end)) {
+        return Err(not_json("a number larger than any reader can hold", start));
+    }
     Ok((end, integer))
+}
+
+/// Whether a number is in the range of a double: RFC 8259 allows others, but warns that readers differ on them.
+fn is_finite(number: Option<&[u8]>) -> bool {
+    let text = number.and_then(|number| std::str::from_utf8(number).ok());
+    text.and_then(|text| text.parse().ok()).is_some_and(f64::is_finite)
 }
 
 pub fn not_json(what: &'static str, at: usize) -> JsonFault {

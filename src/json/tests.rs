@@ -87,6 +87,9 @@ fn what_is_no_json_is_refused_with_the_place() {
         assert!(serde_json::from_str::<Oracle>(text).is_err(), "{text}");
     }
     assert!(matches!(fault(b"\"\xff\""), JsonFault::NotJson { at: 1, .. }));
+    assert!(matches!(fault(b"[1e400]"), JsonFault::NotJson { at: 1, .. }));
+    assert!(check(format!("-{}", "9".repeat(400)).as_bytes()).is_err());
+    assert_eq!(check(b"[1e308,-1e-400]"), Ok(()));
 }
 
 #[test]
@@ -170,7 +173,6 @@ proptest! {
         let ours = check(&text);
         match serde_json::from_slice::<Oracle>(&text) {
             Ok(_) => prop_assert!(matches!(ours, Ok(()) | Err(JsonFault::DuplicateKey(_))), "{:?}", ours),
-            Err(error) if error.to_string().contains("number out of range") => {}
             Err(_) => prop_assert!(ours.is_err()),
         }
     }

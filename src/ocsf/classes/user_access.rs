@@ -43,8 +43,10 @@ enum Privilege<'a> {
     App(Party<'a>),
     /// The type of the event implies it.
     Implied,
-    /// Something else among the targets.
+    /// The target that the type of the event is about.
     Resource(Party<'a>),
+    /// Everything else among the targets.
+    Others,
 }
 
 fn privilege<'a>(event: &Event<'a>, entry: &Entry) -> Option<Privilege<'a>> {
@@ -69,7 +71,7 @@ fn privilege<'a>(event: &Event<'a>, entry: &Entry) -> Option<Privilege<'a>> {
     if let Some(app) = event.targets_of(Role::App).find(is_identified) {
         return Some(Privilege::App(app));
     }
-    other_target(event).map(Privilege::Resource)
+    event.targets_of(Role::Other).any(|other| is_identified(&other)).then_some(Privilege::Others)
 }
 
 /// Whether a party may be who is given something, rather than what is given.
@@ -81,19 +83,14 @@ fn has_words(value: &Value<'_>) -> bool {
     value.span().split([' ', ',']).any(|word| !word.is_empty())
 }
 
-fn other_target<'a>(event: &Event<'a>) -> Option<Party<'a>> {
-    event.targets_of(Role::Other).find(is_identified)
-}
-
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let (Some(user), Some(privilege)) = (user(event, entry), privilege(event, entry)) else { return };
     people::user(w, "user", &user);
     w.array("privileges", |w| match privilege {
         Privilege::Scopes(text) => w.word_items(text),
         Privilege::Said(text) => drop(w.copy_item("", Some(text))),
-        Privilege::Roles => {
-            event.targets_of(Role::Admin).filter(is_identified).for_each(|role| _ = w.copy_item("", name(&role)));
-        }
+        Privilege::Roles => names(w, event, Role::Admin),
+        Privilege::Others => names(w, event, Role::Other),
         Privilege::App(app) => drop(w.copy_item("app:", name(&app))),
         Privilege::Implied => w.text_item(entry.defaults.privilege.as_deref().unwrap_or_default()),
         Privilege::Resource(target) => drop(w.copy_item("", name(&target))),
@@ -104,6 +101,12 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     network::http_request(w, event);
     device::device(w, event);
     control::control(w, event, entry);
+}
+
+fn names(w: &mut Writer<'_>, event: &Event<'_>, role: Role) {
+    for target in event.targets_of(role).filter(is_identified) {
+        w.copy_item("", name(&target));
+    }
 }
 
 fn name<'a>(party: &Party<'a>) -> Option<Value<'a>> {

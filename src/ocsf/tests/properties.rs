@@ -162,7 +162,7 @@ fn holds(event: &str) -> Result<Option<Vec<u8>>, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_json_at_any_place_gives_a_valid_record_or_a_named_reason(event in any_event()) {
