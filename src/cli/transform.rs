@@ -144,7 +144,7 @@ impl Transform {
     }
 
     fn orgs(&self) -> QueueOrgs {
-        let org = OrgConfig { id: self.org.clone(), event_source: None };
+        let org = OrgConfig { id: self.org.clone(), event_source: None, api: None };
         let limits =
             QueueConfig { orgs: vec![self.org.clone()], max_body_bytes: MAX_LINE_BYTES, ..QueueConfig::default() };
         QueueOrgs::new(&limits, &[org])

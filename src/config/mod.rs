@@ -7,6 +7,7 @@
 mod aws;
 mod kafka;
 mod load;
+mod okta;
 mod reference;
 mod secret;
 mod validate;
@@ -15,6 +16,8 @@ mod worker;
 pub use aws::{AwsConfig, QueueConfig};
 pub use kafka::{KafkaConfig, OauthConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TopicsConfig};
 pub use load::{ConfigError, load};
+pub(crate) use okta::is_loopback;
+pub use okta::{ApiConfig, ApiKeyConfig, Dpop, KeyAlgorithm};
 pub use reference::{reference, schema};
 pub use secret::Secret;
 pub use worker::{

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig};
+use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, okta};
 
 /// All problems, each starting with the key at fault.
 pub fn problems(config: &Config) -> Vec<String> {
@@ -38,6 +38,7 @@ fn orgs(config: &Config, check: &mut Check<'_>) {
             });
             check(sources.insert(source), &|| format!("org.event_source: {source:?} belongs to two orgs"));
         }
+        org.api.iter().flat_map(|api| okta::problems(id, api)).for_each(|problem| check(false, &|| problem.clone()));
     }
 }
 

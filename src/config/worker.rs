@@ -4,6 +4,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ApiConfig;
 use crate::error::{ExitStatus, Fatal};
 use crate::ocsf::EventTypes;
 
@@ -52,6 +53,10 @@ pub struct OrgConfig {
     /// The EventBridge `source` of this org's log stream, such as `aws.partner/okta.com/acme/logs`. Everything at or
     /// below it is this org; an event of any other source is quarantined.
     pub event_source: Option<String>,
+    /// How its REST API is reached; without it nothing is read from the org itself. What is given chooses the way in:
+    /// `token`; `client_id` and `client_secret`; or `client_id` and one `[[org.api.key]]` or two. `docs/okta-access.md`
+    /// says how to get each.
+    pub api: Option<ApiConfig>,
 }
 
 /// Where a log lives.

@@ -192,7 +192,7 @@ mod tests {
     fn orgs(sources: &[(&str, Option<&str>)]) -> QueueOrgs {
         let orgs: Vec<_> = sources
             .iter()
-            .map(|(id, source)| OrgConfig { id: (*id).into(), event_source: source.map(Into::into) })
+            .map(|(id, source)| OrgConfig { id: (*id).into(), event_source: source.map(Into::into), api: None })
             .collect();
         let queue = QueueConfig { orgs: orgs.iter().map(|org| org.id.clone()).collect(), ..QueueConfig::default() };
         QueueOrgs::new(&queue, &orgs)

@@ -2,7 +2,9 @@
 //!
 //! Knows nothing of OCSF, Kafka or AWS.
 
+pub mod api;
 pub mod inventory;
+pub mod quota;
 
 mod log_event;
 mod org;

@@ -1,0 +1,8 @@
+//! The promises of `design.md`, each against a model of Okta's side (`model.rs`) and of a client (`world.rs`).
+
+mod model;
+mod promises;
+mod properties;
+mod recovery;
+mod steady;
+mod world;
