@@ -1,4 +1,6 @@
-use std::time::Duration;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use comfy_table::Table;
@@ -7,15 +9,18 @@ use rdkafka::consumer::Consumer;
 use serde_json::json;
 
 use super::{ConfigArgument, runtime};
-use crate::config::{Config, QueueConfig};
+use crate::config::{Config, OrgConfig, QueueConfig};
 use crate::error::{Chain, ExitStatus};
 use crate::ingest::sqs::SqsQueue;
 use crate::kafka::{Cluster, QUESTION_TIMEOUT};
+use crate::okta::api::{Client, Meter, Request, Seen};
+use crate::okta::quota::Headers;
 use crate::publish::Topics;
 
 /// Ask every part of the outside world whether the worker could use it
 ///
-/// Reads only: the queue, the event rule that feeds it, Kafka and its topics. Exit status 1 when something is missing.
+/// Reads only: the queue, the event rule that feeds it, the org's API where one is configured, Kafka and its topics. Exit
+/// status 1 when something is missing.
 #[derive(Args)]
 #[command(after_help = "Examples:
   okta-ocsf check --config worker.toml
@@ -73,6 +78,9 @@ async fn findings(config: &Config) -> Vec<Finding> {
             findings.push(event_rule(&aws, rule, arn.ok().as_deref(), queue).await);
         }
     }
+    for org in &config.orgs {
+        findings.extend(org_api(org).await);
+    }
     if config.kafka.is_some() {
         findings.extend(kafka(config, &aws).await);
     }
@@ -103,6 +111,47 @@ async fn event_rule(aws: &aws_config::SdkConfig, rule: &str, queue_arn: Option<&
         fine(&what, "enabled, targets the queue")
     } else {
         failed(&what, &format!("does not target {}", queue.url))
+    }
+}
+
+/// Whether the org lets us in and its System Log can be read: one call for one event.
+async fn org_api(org: &OrgConfig) -> Option<Finding> {
+    let api = org.api.as_ref()?;
+    let what = format!("Okta API of {}", org.id);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let client = match Client::new(api, &["okta.logs.read"], now.as_secs()) {
+        Ok(client) => client,
+        Err(error) => return Some(failed(&what, &Chain(&error).to_string())),
+    };
+    let limit = SeenLimit::default();
+    let request = Request::list("/api/v1/logs").query("limit", "1").id_key("uuid");
+    Some(match client.get(&request, &limit).await {
+        Ok(_) => fine(&what, &format!("{}: the System Log can be read{limit}", api.url)),
+        Err(fault) => failed(&what, &fault.to_string()),
+    })
+}
+
+/// Remembers what the last answer said about the rate limit.
+#[derive(Default)]
+struct SeenLimit(Mutex<Option<Headers>>);
+
+impl Meter for SeenLimit {
+    type Permit = ();
+
+    async fn before(&self, _: &str) {}
+
+    fn after(&self, (): (), seen: &Seen<'_>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen.headers;
+    }
+}
+
+impl fmt::Display for SeenLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match headers.and_then(|headers| headers.remaining.zip(headers.limit)) {
+            Some((remaining, limit)) => write!(f, ", {remaining} of {limit} calls a minute left"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The org as a peer: what its System Log events look like on the wire.
+//! The org as a peer: what its System Log events and inventory objects look like on the wire, its REST API ([`api`]) and
+//! the quota of it ([`quota`]).
 //!
 //! Knows nothing of OCSF, Kafka or AWS.
 

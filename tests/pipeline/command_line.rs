@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Bench, broker};
+use crate::support::{Bench, Org, broker};
 
 pub fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"))
@@ -103,8 +103,29 @@ fn check_shows_every_part_of_the_outside_world() {
     let output = run(&["check", "--json", "--config", config], b"");
     let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert!(findings.len() >= 6 && findings.iter().all(|finding| finding["ok"] == true), "{findings:?}");
+    check_of_the_org(&bench);
     let missing = Bench::new("check-missing").on_queue(bench.queue_url.replace(&bench.name, "nothing-here"));
     let output = run(&["check", "--config", missing.config("worker").to_str().unwrap()], b"");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("FAIL"), "{}", text(&output.stdout));
+}
+
+/// The check of an org's API: let in with the right token, told what is wrong with another.
+fn check_of_the_org(bench: &Bench) {
+    let org = Org::start(&["--events", "1"]);
+    let path = bench.config("org");
+    let table = format!("[org.api]\nurl = {:?}\ntoken = {{ env = \"ORG_TOKEN\" }}\n", org.url);
+    let text_of = std::fs::read_to_string(&path).unwrap().replacen("[[queue]]", &format!("{table}[[queue]]"), 1);
+    std::fs::write(&path, text_of).unwrap();
+    let check = |token: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"));
+        command.args(["check", "--config", path.to_str().unwrap()]).env("ORG_TOKEN", token).output().unwrap()
+    };
+    let output = check("sim-token");
+    let said = text(&output.stdout);
+    assert!(output.status.success() && said.contains("the System Log can be read"), "{said}{}", text(&output.stderr));
+    let output = check("another-token");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("FAIL") && said.contains("Okta API of acme") && !said.contains("another-token"), "{said}");
 }

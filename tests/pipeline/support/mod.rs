@@ -1,10 +1,12 @@
 //! What the tests share: the stack's addresses, a bench of its own for each test, and the worker as a process.
 
 mod bench;
+mod org;
 mod proxy;
 mod worker;
 
 pub use bench::{Bench, assert_valid_ocsf, event, events, org_event};
+pub use org::Org;
 pub use proxy::Proxy;
 pub use worker::Worker;
 
