@@ -20,12 +20,12 @@ pub(super) const MAX_LINE_BYTES: usize = 4 << 20;
 /// Turn Okta JSON lines into OCSF JSON lines, without any infrastructure
 ///
 /// Each line is a LogEvent, an EventBridge envelope, an SNS-wrapped envelope or an event-hook batch; with --collection
-/// an object of Okta's Management API, or an array of them. A bad line is reported on standard error with its number and
-/// reason, the others go on, and the exit status is 1.
+/// an object of Okta's Management API; or an array of these, as Okta's APIs answer. A bad line is reported on standard
+/// error with its number and reason, the others go on, and the exit status is 1.
 #[derive(Args)]
 #[command(after_help = "Examples:
   okta-ocsf transform events.ndjson > ocsf.ndjson
-  curl -s … | jq -c '.[]' | okta-ocsf transform --org acme | jq .class_name
+  curl -s …/api/v1/logs | okta-ocsf transform --org acme | jq .class_name
   curl -s …/api/v1/groups | okta-ocsf transform --collection groups | okta-ocsf validate")]
 pub struct Transform {
     /// File to read; standard input if absent or -
@@ -85,13 +85,9 @@ impl Transform {
 
     /// Writes the records of one line; gives what was wrong in it.
     fn line(&self, line: &[u8], mapper: &mut Mapper, output: &mut impl Write) -> anyhow::Result<Vec<String>> {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut problems = Vec::new();
         let mut record = Vec::new();
-        for decoded in decode(line, &self.orgs()) {
+        for decoded in elements(line.trim_ascii()).into_iter().flat_map(|element| decode(element, &self.orgs())) {
             record.clear();
             let mapped =
                 decoded.map_err(|poison| format!("{}: {}", poison.reason, poison.detail)).and_then(|arrived| {

@@ -65,6 +65,8 @@ fn transform_reads_a_line_of_any_length_without_keeping_it() {
 fn transform_of_good_input_ends_with_0_and_no_word() {
     let output = run(&["transform", "-"], format!("{GOOD}\n").as_bytes());
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let page = run(&["transform"], format!("[{GOOD},{GOOD}]\n").as_bytes());
+    assert_eq!((page.status.code(), text(&page.stdout).lines().count()), (Some(0), 2));
     let output = run(&["transform", "/no/such/file"], b"");
     assert_eq!(output.status.code(), Some(74));
     assert!(text(&output.stderr).contains("cannot read /no/such/file"));
