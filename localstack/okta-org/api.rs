@@ -1,240 +1,375 @@
-//! The org over HTTP: Okta's System Log API, and the org's own account of what it did.
+//! The org over HTTP: every call to Okta's API passes the same gate, and then reaches its collection, the System Log
+//! or the token endpoint.
 
 use std::collections::HashMap;
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use axum::extract::{Query as Parameters, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, LINK};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Query as Parameters, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, LINK};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use jiff::Timestamp;
-use serde::Deserialize;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::catalogue::KINDS;
-use crate::logs::{Page, Query};
+use crate::access::limits::Verdict;
+use crate::access::oauth;
+use crate::access::principals::Caller;
+use crate::access::proof::{Refusal, Wanted, check_proof, nonce};
+use crate::control;
+use crate::faults::Fault;
+use crate::inventory::ask::Ask;
+use crate::inventory::page::{Cursor, Page, Paging};
+use crate::inventory::table::{self, Collection, Right};
+use crate::logs::{self, Query};
 use crate::org::Org;
+use crate::problem::Problem;
 use crate::rng::Rng;
 
-const CALLS_PER_WINDOW: u32 = 120;
-const WINDOW: Duration = Duration::from_secs(60);
-const MOST_TO_EMIT: usize = 10_000;
+const LONGEST_FORM: usize = 1 << 20;
+const HUGE: usize = 64 << 20;
+const STALL: Duration = Duration::from_secs(300);
+/// Anonymous calls share one principal.
+const NOBODY: &str = "anonymous";
 
-struct Api {
-    org: Arc<Org>,
-    token: String,
-    window: Mutex<Window>,
+pub struct Api {
+    pub org: Arc<Org>,
     /// Numbers the requests, for their ids.
     requests: AtomicU64,
+    under_way: AtomicUsize,
 }
 
 /// All the routes.
-pub fn router(org: Arc<Org>, token: String) -> Router {
-    let api = Api { org, token, window: Mutex::new(Window::new()), requests: AtomicU64::new(0) };
-    Router::new()
-        .route("/api/v1/logs", get(logs))
-        .route("/_org/state", get(async |State(api): Shared| Json(api.org.summary())))
-        .route("/_org/poison", get(async |State(api): Shared| Json(api.org.poison())))
-        .route("/_org/events", get(events))
-        .route("/_org/emit", post(emit))
-        .fallback(not_found)
-        .with_state(Arc::new(api))
+pub fn router(org: Arc<Org>) -> Router {
+    let api = Arc::new(Api { org, requests: AtomicU64::new(0), under_way: AtomicUsize::new(0) });
+    Router::new().nest("/_org", control::router()).fallback(gate).with_state(api)
 }
 
-type Shared = State<Arc<Api>>;
+pub type Shared = State<Arc<Api>>;
 
-/// `GET /api/v1/logs`: authenticates, counts against the rate limit, answers a page.
-async fn logs(
-    State(api): Shared,
-    uri: Uri,
-    Parameters(parameters): Parameters<HashMap<String, String>>,
-    headers: HeaderMap,
-) -> Response {
-    let mut response = if !api.admits(&headers) {
-        api.error(StatusCode::UNAUTHORIZED, "E0000011", "Invalid token provided", None)
-    } else {
-        let (used, reset) = api.count_call();
-        let mut response = if used > CALLS_PER_WINDOW {
-            let summary = "API call exceeded rate limit due to too many requests.";
-            api.error(StatusCode::TOO_MANY_REQUESTS, "E0000047", summary, None)
-        } else {
-            match Query::parse(&parameters, Timestamp::now()) {
-                Ok(query) => page_response(&api.org.read_log(|log| query.page(log)), &uri, &headers),
-                Err(cause) => {
-                    let summary = "Api validation failed: logs";
-                    api.error(StatusCode::BAD_REQUEST, "E0000001", summary, Some(&cause))
-                }
-            }
-        };
-        let remaining = CALLS_PER_WINDOW.saturating_sub(used);
-        for (name, value) in [
-            ("x-rate-limit-limit", i64::from(CALLS_PER_WINDOW)),
-            ("x-rate-limit-remaining", i64::from(remaining)),
-            ("x-rate-limit-reset", reset),
-        ] {
-            response.headers_mut().insert(HeaderName::from_static(name), value.into());
-        }
-        response
-    };
-    if let Ok(id) = HeaderValue::from_str(&api.request_id("req")) {
-        response.headers_mut().insert(HeaderName::from_static("x-okta-request-id"), id);
+/// One call to Okta's API, and what it is about.
+struct Call<'a> {
+    method: &'a Method,
+    path: &'a str,
+    query: &'a str,
+    parameters: HashMap<String, String>,
+    headers: &'a HeaderMap,
+    base: String,
+    now: Timestamp,
+}
+
+/// Counts as under way for as long as it lives.
+struct Underway<'a>(&'a AtomicUsize);
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Every call that is not the org's own: faults, limits, rights, then the answer.
+async fn gate(State(api): Shared, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, LONGEST_FORM).await.unwrap_or_default();
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let parameters = Parameters::<HashMap<String, String>>::try_from_uri(&parts.uri);
+    let call = Call {
+        method: &parts.method,
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        parameters: parameters.map(|Parameters(parameters)| parameters).unwrap_or_default(),
+        headers: &parts.headers,
+        base: format!("http://{host}"),
+        now: api.org.clock.now(),
+    };
+    let simultaneous = api.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+    let _underway = Underway(&api.under_way);
+    sleep(api.org.clock.wall(api.org.latency)).await;
+
+    let fault = api.org.faults().next(call.path);
+    let mut response = match fault {
+        Some(fault) => api.spoiled(fault, &call, &body).await,
+        None if simultaneous > api.org.limits().concurrency() => {
+            api.org.limits().too_concurrent += 1;
+            api.too_concurrent(&call)
+        }
+        None => api.answer(&call, &body),
+    };
+    let what = table::find(call.path).map_or(call.path, |(collection, _)| collection.path);
+    api.org.limits().note(&format!("{} {what}", call.method), response.status().as_u16());
+    api.sign(&mut response);
     response
 }
 
-/// The events as a JSON array, with the links to this page and to the next.
-fn page_response(page: &Page, uri: &Uri, headers: &HeaderMap) -> Response {
-    let body = format!("[{}]", page.events.join(","));
-    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let base = format!("http://{host}{}", uri.path());
-    let query = uri.query().unwrap_or_default();
-    let mut links = vec![format!("<{base}?{query}>; rel=\"self\"")];
-    if let Some(cursor) = &page.next {
-        links.push(format!("<{base}?{}>; rel=\"next\"", next_query(query, cursor)));
+impl Api {
+    /// What every reply has: the org's own time, and the number of the request.
+    fn sign(&self, response: &mut Response) {
+        let now = self.org.clock.now();
+        let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default();
+        for (name, value) in [(DATE, date), (HeaderName::from_static("x-okta-request-id"), self.number("req"))] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
+
+    fn answer(&self, call: &Call<'_>, body: &Bytes) -> Response {
+        if call.path == "/oauth2/v1/token" {
+            return self.token(call, body);
+        }
+        let caller = self.caller(call);
+        let principal = caller.as_ref().map_or(NOBODY, |caller| caller.principal.as_str());
+        let verdict = self.org.limits().count(call.method.as_str(), call.path, principal, call.now);
+        let allowed = verdict.as_ref().is_none_or(|verdict| verdict.allowed);
+        let answer = caller.and_then(|caller| match allowed {
+            true => self.served(call, &caller),
+            false => Err(Problem::too_many()),
+        });
+        let mut response = answer.unwrap_or_else(|problem| problem.into_response(&self.number("oae")));
+        if let Some(verdict) = verdict {
+            rate_headers(&mut response, &verdict);
+        }
+        response
+    }
+
+    /// The caller, with the proof that a bound token takes.
+    fn caller(&self, call: &Call<'_>) -> Result<Caller, Problem> {
+        let text = |name: &HeaderName| call.headers.get(name).and_then(|value| value.to_str().ok());
+        let authorization = text(&AUTHORIZATION);
+        let mut principals = self.org.principals();
+        let caller = principals.caller(authorization, call.now)?;
+        if let Some(bound_to) = &caller.thumbprint {
+            let proof = text(&HeaderName::from_static("dpop")).ok_or_else(Problem::invalid_token)?;
+            let url = format!("{}{}", call.base, call.path);
+            let token = authorization.and_then(|text| text.split_once(' ')).map(|(_, token)| token);
+            let wanted = Wanted { method: call.method.as_str(), url: &url, token, nonce: false };
+            let checked = check_proof(&mut principals, self.org.seed.number, proof, &wanted, call.now);
+            let thumbprint = checked.map_err(|refusal| {
+                let why = if let Refusal::Invalid(why) = refusal { why } else { "a nonce is needed" };
+                let challenge = format!(r#"DPoP error="invalid_dpop_proof", error_description="{why}""#);
+                Problem::new(StatusCode::BAD_REQUEST, "E0000011", "Invalid DPoP proof")
+                    .with_header("www-authenticate", challenge)
+            })?;
+            if thumbprint != *bound_to {
+                return Err(Problem::invalid_token());
+            }
+        }
+        Ok(caller)
+    }
+
+    fn served(&self, call: &Call<'_>, caller: &Caller) -> Result<Response, Problem> {
+        if call.path == "/api/v1/logs" {
+            return self.logs(call, caller);
+        }
+        let not_found = || Problem::not_found(call.path);
+        let (collection, ids) = table::find(call.path).ok_or_else(not_found)?;
+        if call.method != Method::GET {
+            return Err(Problem::method());
+        }
+        if collection.oie && self.org.classic {
+            return Err(Problem::feature_off());
+        }
+        self.org.principals().admit(caller, collection.scope, collection.right, call.path)?;
+        self.page(call, collection, ids)
+    }
+
+    fn logs(&self, call: &Call<'_>, caller: &Caller) -> Result<Response, Problem> {
+        if call.method != Method::GET {
+            return Err(Problem::method());
+        }
+        self.org.principals().admit(caller, "okta.logs.read", Right::Look, call.path)?;
+        self.org.deliver();
+        let query = Query::parse(&call.parameters, call.now).map_err(|cause| Problem::invalid("logs", cause))?;
+        let page = self.org.read_log(|log| query.page(log));
+        let body = format!("[{}]", page.events.join(","));
+        let next = page.next.map(|cursor| logs::next_query(call.query, &cursor));
+        Ok(listed(call, body, next))
+    }
+
+    /// One page of a collection.
+    fn page(&self, call: &Call<'_>, collection: &Collection, ids: Vec<&str>) -> Result<Response, Problem> {
+        let limit = collection.paging.limit(call.parameters.get("limit").map(String::as_str))?;
+        let list = list_of(call);
+        let from = match call.parameters.get("after") {
+            None => 0,
+            Some(after) => self.position(after, &list, call.now)?,
+        };
+        let ask = Ask {
+            replica: self.replica(call.now),
+            ids,
+            query: &call.parameters,
+            from,
+            limit,
+            stream: self.org.stream(),
+            classic: self.org.classic,
+            world: &self.org.world(),
+        };
+        let page = (collection.answer)(&ask)?;
+        let next = page.next.map(|position| {
+            let cursor = Cursor { position, issued: call.now.as_second() }.seal(&list);
+            logs::next_query(call.query, &cursor)
+        });
+        Ok(written(call, collection.paging, page, next))
+    }
+
+    /// The place a cursor stands for; cursors do not live for ever.
+    fn position(&self, after: &str, list: &str, now: Timestamp) -> Result<u64, Problem> {
+        let refused = |cause: &str| Problem::invalid("after", cause);
+        let cursor = Cursor::open(after, list).ok_or_else(|| refused("The cursor is not valid for this request."))?;
+        let age = now.as_second().saturating_sub(cursor.issued);
+        if age > i64::try_from(self.org.cursor_life.as_secs()).unwrap_or(i64::MAX) {
+            return Err(refused("The cursor has expired."));
+        }
+        Ok(cursor.position)
+    }
+
+    /// The moment that this call's search replica has reached: each page may come from another.
+    fn replica(&self, now: Timestamp) -> Option<Timestamp> {
+        let most = u64::try_from(self.org.replica_lag.as_millis()).unwrap_or_default();
+        let mut rng = Rng::at(self.org.seed.number, 32, self.requests.load(Ordering::Relaxed));
+        let lag = i64::try_from(rng.next() % (most + 1)).unwrap_or_default();
+        (lag > 0).then(|| now - SignedDuration::from_millis(lag))
+    }
+
+    fn token(&self, call: &Call<'_>, body: &Bytes) -> Response {
+        if call.method != Method::POST {
+            return Problem::method().into_response(&self.number("oae"));
+        }
+        // A form is written like a query, and read by the same reader.
+        let form = String::from_utf8_lossy(body);
+        let form = format!("/?{form}").parse::<Uri>().ok();
+        let form = form.and_then(|uri| Parameters::<HashMap<String, String>>::try_from_uri(&uri).ok());
+        let form = form.map(|Parameters(form)| form).unwrap_or_default();
+        let url = format!("{}{}", call.base, call.path);
+        let mut principals = self.org.principals();
+        let reply = oauth::token(&mut principals, self.org.seed.number, call.headers, &form, &url, call.now);
+        let mut response = (reply.status, axum::Json(reply.body)).into_response();
+        let nonce = reply.nonce.and_then(|nonce| HeaderValue::from_str(&nonce).ok());
+        if let Some(nonce) = nonce {
+            response.headers_mut().insert(HeaderName::from_static("dpop-nonce"), nonce);
+        }
+        response
+    }
+
+    fn too_concurrent(&self, call: &Call<'_>) -> Response {
+        let mut response = Problem::too_many().into_response(&self.number("oae"));
+        // Limit and remaining are both 0; the reset is only a suggestion.
+        let reset = call.now.as_second() + 1;
+        rate_headers(&mut response, &Verdict { allowed: false, limit: 0, remaining: 0, reset });
+        response
+    }
+
+    /// A reply that goes wrong.
+    async fn spoiled(&self, fault: Fault, call: &Call<'_>, body: &Bytes) -> Response {
+        let problem = |problem: Problem| problem.into_response(&self.number("oae"));
+        let html = |status: StatusCode| {
+            (status, [(CONTENT_TYPE, "text/html")], "<html><body><h1>Please try again later</h1></body></html>")
+                .into_response()
+        };
+        let error = |status, code, summary: &str| problem(Problem::new(status, code, summary));
+        match fault {
+            Fault::InternalError => error(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error"),
+            Fault::ReadOnly => error(StatusCode::SERVICE_UNAVAILABLE, "E0000010", "Service is in read only mode"),
+            Fault::Unavailable => html(StatusCode::SERVICE_UNAVAILABLE),
+            Fault::Html => html(StatusCode::OK),
+            Fault::Timeout => {
+                sleep(STALL).await;
+                html(StatusCode::GATEWAY_TIMEOUT)
+            }
+            Fault::TooManyWithoutReset => problem(Problem::too_many()),
+            Fault::TooConcurrent => self.too_concurrent(call),
+            Fault::Forbidden => problem(Problem::forbidden()),
+            Fault::Unauthorized => problem(Problem::invalid_token()),
+            Fault::FeatureOff => problem(Problem::feature_off()),
+            Fault::NotFound => problem(Problem::not_found(call.path)),
+            Fault::Empty => listed(call, String::from("[]"), None),
+            Fault::Huge => listed(call, format!("[\"{}\"]", "x".repeat(HUGE)), None),
+            Fault::Truncated => {
+                let (parts, body) = self.answer(call, body).into_parts();
+                let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+                let mut headers = parts.headers;
+                headers.remove("content-length");
+                (parts.status, headers, whole.slice(..whole.len() / 2)).into_response()
+            }
+            Fault::ForeignNext | Fault::SelfNext => {
+                let mut response = self.answer(call, body);
+                let target = match fault {
+                    Fault::ForeignNext => String::from("http://127.0.0.2:9/api/v1/users?after=stolen"),
+                    _ => format!("{}{}?{}", call.base, call.path, call.query),
+                };
+                response.headers_mut().remove(LINK);
+                if let Ok(link) = HeaderValue::from_str(&format!("<{target}>; rel=\"next\"")) {
+                    response.headers_mut().insert(LINK, link);
+                }
+                response
+            }
+        }
+    }
+
+    fn number(&self, prefix: &str) -> String {
+        Rng::new(self.requests.fetch_add(1, Ordering::Relaxed)).word(prefix, 25)
+    }
+
+    /// The nonce of today, for whoever asks the org itself.
+    pub fn nonce(&self) -> String {
+        nonce(self.org.seed.number, self.org.clock.now())
+    }
+}
+
+/// What a cursor belongs to: the path and all parameters but those that move along the list.
+fn list_of(call: &Call<'_>) -> String {
+    let mut kept: Vec<_> =
+        call.parameters.iter().filter(|(name, _)| !["after", "limit"].contains(&name.as_str())).collect();
+    kept.sort();
+    format!("{} {kept:?}", call.path)
+}
+
+fn rate_headers(response: &mut Response, verdict: &Verdict) {
+    for (name, value) in [
+        ("x-rate-limit-limit", i64::from(verdict.limit)),
+        ("x-rate-limit-remaining", i64::from(verdict.remaining)),
+        ("x-rate-limit-reset", verdict.reset),
+    ] {
+        response.headers_mut().insert(HeaderName::from_static(name), value.into());
+    }
+}
+
+/// A page in the form its collection has.
+fn written(call: &Call<'_>, paging: Paging, page: Page, next: Option<String>) -> Response {
+    let url = |query: &str| format!("{}{}?{query}", call.base, call.path);
+    let items = page.items;
+    let body = match paging {
+        Paging::One => items.into_iter().next().unwrap_or(Value::Null),
+        Paging::Link { .. } | Paging::Whole => Value::Array(items),
+        Paging::WholeIn(member) => json!({ member: items }),
+        Paging::Body { member, .. } => {
+            let links = next.as_ref().map_or(json!({}), |next| json!({ "next": { "href": url(next) } }));
+            json!({ member: items, "_links": links })
+        }
+    };
+    let body = body.to_string().replace("{base}", &call.base);
+    match paging {
+        Paging::Link { .. } => listed(call, body, next),
+        _ => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+    }
+}
+
+/// A list, with the links to this page and to the next.
+fn listed(call: &Call<'_>, body: String, next: Option<String>) -> Response {
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    let base = format!("{}{}", call.base, call.path);
+    let own = if call.query.is_empty() { base.clone() } else { format!("{base}?{}", call.query) };
+    let mut links = vec![format!("<{own}>; rel=\"self\"")];
+    links.extend(next.map(|query| format!("<{base}?{query}>; rel=\"next\"")));
     for link in links {
         if let Ok(link) = HeaderValue::from_str(&link) {
             response.headers_mut().append(LINK, link);
         }
     }
     response
-}
-
-/// The same query from the cursor on: `since` and the old cursor have done their work.
-fn next_query(query: &str, cursor: &str) -> String {
-    let name = |pair: &&str| pair.split('=').next().unwrap_or_default().to_owned();
-    let kept = query.split('&').filter(|pair| !pair.is_empty() && !matches!(name(pair).as_str(), "since" | "after"));
-    let after = format!("after={cursor}");
-    kept.chain([after.as_str()]).collect::<Vec<_>>().join("&")
-}
-
-/// `GET /_org/events`: every logged event and when it was first sent, one a line.
-async fn events(State(api): Shared) -> Response {
-    let lines = api.org.read_log(|log| {
-        log.iter().fold(String::new(), |mut lines, entry| {
-            let line = json!({
-                "uuid": entry.uuid.to_string(),
-                "event_type": entry.event_type,
-                "published": format!("{:.3}", entry.published),
-                "first_sent_ms": entry.first_sent.map(Timestamp::as_millisecond),
-            });
-            // Writing to a String cannot fail.
-            let _ = writeln!(lines, "{line}");
-            lines
-        })
-    });
-    ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
-}
-
-#[derive(Deserialize)]
-struct Emit {
-    event_type: String,
-    #[serde(default = "one")]
-    count: usize,
-}
-
-fn one() -> usize {
-    1
-}
-
-/// `POST /_org/emit`: logs events of one type now.
-async fn emit(State(api): Shared, Json(wish): Json<Emit>) -> Response {
-    let count = wish.count.min(MOST_TO_EMIT);
-    match api.org.emit(&wish.event_type, count) {
-        Some(uuids) => {
-            Json(json!({ "uuids": uuids.iter().map(ToString::to_string).collect::<Vec<_>>() })).into_response()
-        }
-        None => {
-            let known: Vec<_> = KINDS.iter().map(|kind| kind.event_type).collect();
-            let body = json!({ "error": "unknown event_type", "known": known });
-            (StatusCode::BAD_REQUEST, Json(body)).into_response()
-        }
-    }
-}
-
-async fn not_found(State(api): Shared, uri: Uri) -> Response {
-    let summary = format!("Not found: Resource not found: {}", uri.path());
-    api.error(StatusCode::NOT_FOUND, "E0000007", &summary, None)
-}
-
-impl Api {
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        given.and_then(|value| value.strip_prefix("SSWS ")) == Some(&self.token)
-    }
-
-    fn count_call(&self) -> (u32, i64) {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        window.count(Instant::now(), Timestamp::now())
-    }
-
-    fn request_id(&self, prefix: &str) -> String {
-        Rng::new(self.requests.fetch_add(1, Ordering::Relaxed)).word(prefix, 25)
-    }
-
-    /// An error as Okta words it.
-    fn error(&self, status: StatusCode, code: &str, summary: &str, cause: Option<&str>) -> Response {
-        let causes: Vec<Value> = cause.iter().map(|cause| json!({ "errorSummary": cause })).collect();
-        let body = json!({
-            "errorCode": code,
-            "errorSummary": summary,
-            "errorLink": code,
-            "errorId": self.request_id("oae"),
-            "errorCauses": causes,
-        });
-        (status, Json(body)).into_response()
-    }
-}
-
-/// The rate limit's window: it opens with the first call, not with the minute of the clock.
-struct Window {
-    opened: Option<Instant>,
-    /// When it ends, in Unix seconds.
-    reset: i64,
-    used: u32,
-}
-
-impl Window {
-    fn new() -> Self {
-        Self { opened: None, reset: 0, used: 0 }
-    }
-
-    /// Counts one call; returns the calls of this window and when it ends.
-    fn count(&mut self, now: Instant, clock: Timestamp) -> (u32, i64) {
-        let over = self.opened.is_none_or(|opened| now.duration_since(opened) >= WINDOW);
-        if over {
-            self.opened = Some(now);
-            self.reset = clock.as_second() + WINDOW.as_secs() as i64;
-            self.used = 0;
-        }
-        self.used = self.used.saturating_add(1);
-        (self.used, self.reset)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_link_keeps_the_query_but_for_where_it_started() {
-        let query = "since=2026-01-01T00%3A00%3A00Z&limit=5&after=old";
-        assert_eq!(next_query(query, "new"), "limit=5&after=new");
-        assert_eq!(next_query("", "new"), "after=new");
-    }
-
-    #[test]
-    fn a_window_lasts_a_minute_from_its_first_call() {
-        let mut window = Window::new();
-        let (start, clock) = (Instant::now(), Timestamp::UNIX_EPOCH);
-        assert_eq!(window.count(start, clock), (1, 60));
-        assert_eq!(window.count(start + Duration::from_secs(59), clock), (2, 60));
-        assert_eq!(window.count(start + WINDOW, clock), (1, 60));
-    }
 }

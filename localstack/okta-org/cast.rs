@@ -1,40 +1,16 @@
-//! Who and what exists in the org: made up once from the seed, never changed but for people's sessions.
+//! Who and what appears in the System Log, as events name it; the objects themselves are in `world`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::inventory::shapes;
 use crate::rng::Rng;
+use crate::world::people;
+use crate::world::seed::{Kind, Seed};
 
-const USERS: usize = 200;
-/// The first few people are the administrators.
-const ADMINS: usize = 6;
-
-const FIRST_NAMES: [&str; 20] = [
-    "Aurelie", "Bogdan", "Chiara", "Dmitri", "Esra", "Farid", "Greta", "Hiro", "Imani", "Joaquin", "Kaisa", "Leandro",
-    "Mireille", "Nnamdi", "Oksana", "Priya", "Quentin", "Rosalind", "Søren", "Tamsin",
-];
-const LAST_NAMES: [&str; 20] = [
-    "Abernathy",
-    "Brunetti",
-    "Castellane",
-    "Drummond",
-    "Eskola",
-    "Fairweather",
-    "Gundersen",
-    "Halloran",
-    "Ishikawa",
-    "Jaworski",
-    "Kowalczyk",
-    "Lindqvist",
-    "Marchetti",
-    "Nakamura",
-    "O'Dowd",
-    "Petrosyan",
-    "Quiroga",
-    "Rasmussen",
-    "Szymanski",
-    "Thibault",
-];
-const GROUPS: [&str; 12] = [
+pub const GROUPS: [&str; 12] = [
     "Everyone",
     "Engineering",
     "Finance",
@@ -48,7 +24,7 @@ const GROUPS: [&str; 12] = [
     "Executives",
     "Break Glass",
 ];
-const APPS: [(&str, &str); 10] = [
+pub const APPS: [(&str, &str); 10] = [
     ("Okta Dashboard", "Okta Dashboard"),
     ("Ledgerline", "Ledgerline ERP"),
     ("Paperplane", "Paperplane Mail"),
@@ -60,7 +36,7 @@ const APPS: [(&str, &str); 10] = [
     ("Orrery", "Orrery Cloud Console"),
     ("Cartwright", "Cartwright CRM"),
 ];
-const SERVICES: [&str; 4] = ["invoice-mailer", "stock-sync", "badge-printer", "report-runner"];
+pub const SERVICES: [&str; 4] = ["invoice-mailer", "stock-sync", "badge-printer", "report-runner"];
 
 /// A network and where it is: documentation addresses and AS numbers, real cities.
 pub struct Place {
@@ -120,8 +96,11 @@ pub struct Thing {
     pub alternate: String,
 }
 
+/// More groups and apps than this do not appear in the day's talk.
+const MOST_THINGS: u64 = 1_000;
+
 pub struct Cast {
-    pub people: Vec<Person>,
+    seed: Arc<Seed>,
     pub groups: Vec<Thing>,
     pub apps: Vec<Thing>,
     pub services: Vec<Thing>,
@@ -132,70 +111,94 @@ pub struct Cast {
     pub origin: String,
     /// The id of the principal that acts when Okta itself does.
     pub system_id: String,
+    /// The sessions of those who have signed in since the start.
+    sessions: HashMap<u64, String>,
 }
 
 impl Cast {
-    pub fn new(org: &str, rng: &mut Rng) -> Self {
-        let shift = rng.below(FIRST_NAMES.len());
+    pub fn new(seed: Arc<Seed>) -> Self {
+        let things = |kind, count: u64| (0..count.min(MOST_THINGS)).map(|index| thing(&seed, kind, index)).collect();
         Self {
-            people: (0..USERS).map(|nth| person(org, nth + shift, rng)).collect(),
-            groups: things("00g", &GROUPS.map(|name| (name, "unknown")), rng),
-            apps: things("0oa", &APPS.map(|(name, label)| (label, name)), rng),
-            services: things("0oa", &SERVICES.map(|name| (name, name)), rng),
-            policies: things(
-                "00p",
-                &[
-                    ("Default Policy", "unknown"),
-                    ("Offices and VPN", "unknown"),
-                    ("Two factors for finance", "unknown"),
-                ],
-                rng,
-            ),
-            zones: things("nzo", &[("Headquarters", "unknown"), ("Blocked countries", "unknown")], rng),
-            agents: things("a53", &[("adagent-lyon-1", "unknown"), ("adagent-osaka-1", "unknown")], rng),
-            origin: format!("https://{org}.okta.example"),
-            system_id: rng.id("00s"),
+            groups: things(Kind::Group, seed.groups),
+            apps: things(Kind::App, seed.apps),
+            services: things(Kind::Service, SERVICES.len() as u64),
+            policies: things(Kind::Policy, 3),
+            zones: things(Kind::Zone, shapes::count(&seed, Kind::Zone)),
+            agents: things(Kind::Agent, 2),
+            origin: format!("https://{}.okta.example", seed.org),
+            system_id: seed.rng(Kind::Org, 1).id("00s"),
+            sessions: HashMap::new(),
+            seed,
         }
     }
 
+    /// How many people the org began with.
+    pub fn people(&self) -> usize {
+        self.seed.users as usize
+    }
+
+    pub fn person(&self, index: u64) -> Person {
+        let seed = &self.seed;
+        let mut rng = Rng::at(seed.number, 40, index);
+        let first = people::first_name(seed, index);
+        let place = rng.below(PLACES.len());
+        let browser = BROWSERS[(index % BROWSERS.len() as u64) as usize];
+        let session = self.sessions.get(&index).cloned();
+        Person {
+            id: seed.id(Kind::User, index),
+            login: people::login(seed, index),
+            name: format!("{first} {}", people::last_name(index)),
+            place,
+            address: format!("{}{}", PLACES[place].prefix, 1 + rng.below(254)),
+            browser,
+            device: if index < seed.devices { registered_device(seed, index) } else { Value::Null },
+            session: session.unwrap_or_else(|| session_id(&mut rng)),
+        }
+    }
+
+    /// The person gets a new session.
+    pub fn renew_session(&mut self, index: u64, session: String) {
+        self.sessions.insert(index, session);
+    }
+
     /// The index of an administrator.
-    pub fn admin(&self, rng: &mut Rng) -> usize {
-        rng.below(ADMINS.min(self.people.len()))
+    pub fn admin(&self, rng: &mut Rng) -> u64 {
+        rng.next() % people::ADMINS.min(self.seed.users)
     }
 }
 
-fn person(org: &str, nth: usize, rng: &mut Rng) -> Person {
-    let first = FIRST_NAMES[nth % FIRST_NAMES.len()];
-    let last = LAST_NAMES[nth / FIRST_NAMES.len() % LAST_NAMES.len()];
-    let login = format!("{first}.{last}@{org}.example").to_lowercase().replace('ø', "o").replace('\'', "");
-    let place = rng.below(PLACES.len());
-    let browser = *rng.pick(&BROWSERS);
-    Person {
-        id: rng.id("00u"),
-        name: format!("{first} {last}"),
-        login,
-        place,
-        address: format!("{}{}", PLACES[place].prefix, 1 + rng.below(254)),
-        browser,
-        device: if rng.chance(0.5) { registered_device(first, browser, rng) } else { Value::Null },
-        session: session_id(rng),
+/// The name and the alternate id an object has in events.
+fn thing(seed: &Seed, kind: Kind, index: u64) -> Thing {
+    let object = shapes::derive(seed, kind, index);
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    let name = text(&object["label"]).or_else(|| text(&object["name"])).or_else(|| text(&object["profile"]["name"]));
+    let alternate = if kind == Kind::App { text(&object["name"]) } else { None };
+    Thing {
+        id: seed.id(kind, index),
+        name: name.unwrap_or_default(),
+        alternate: alternate.unwrap_or_else(|| String::from("unknown")),
     }
 }
 
-/// What Okta says of a device that is registered with Okta Verify.
-fn registered_device(owner: &str, browser: UserAgent, rng: &mut Rng) -> Value {
-    let (platform, version) = match browser.1 {
-        "Windows 10" => ("WINDOWS", "10.0.19045"),
-        "Mac OS X" => ("OSX", "15.5.0"),
-        "Linux" => ("LINUX", "6.12"),
-        _ => ("IOS", "18.5"),
-    };
+/// The platform of the device that a person's browser is on, and its version.
+pub fn platform(index: u64) -> (&'static str, &'static str, &'static str) {
+    match BROWSERS[(index % BROWSERS.len() as u64) as usize].1 {
+        "Windows 10" => ("WINDOWS", "10.0.19045", "computer"),
+        "Mac OS X" => ("MACOS", "15.5.0", "computer"),
+        "Linux" => ("CHROMEOS", "6.12", "computer"),
+        _ => ("IOS", "18.5", "mobile"),
+    }
+}
+
+/// What an event says of a device that is registered with Okta Verify.
+fn registered_device(seed: &Seed, index: u64) -> Value {
+    let (platform, version, what) = platform(index);
     json!({
-        "id": rng.id("guo"),
-        "name": format!("{owner}'s {}", browser.3.to_lowercase()),
-        "os_platform": platform,
+        "id": seed.id(Kind::Device, index),
+        "name": format!("{}'s {what}", people::first_name(seed, index)),
+        "os_platform": if platform == "MACOS" { "OSX" } else { platform },
         "os_version": version,
-        "managed": rng.chance(0.6),
+        "managed": index % 5 < 3,
         "registered": true,
         "device_integrator": null,
         "disk_encryption_type": "ALL_INTERNAL_VOLUMES",
@@ -208,15 +211,4 @@ fn registered_device(owner: &str, browser: UserAgent, rng: &mut Rng) -> Value {
 /// A session identifier as Identity Engine orgs have them.
 pub fn session_id(rng: &mut Rng) -> String {
     rng.word("idx", 25)
-}
-
-fn things(prefix: &str, named: &[(&str, &str)], rng: &mut Rng) -> Vec<Thing> {
-    named
-        .iter()
-        .map(|(name, alternate)| Thing {
-            id: rng.id(prefix),
-            name: (*name).to_owned(),
-            alternate: (*alternate).to_owned(),
-        })
-        .collect()
 }

@@ -57,6 +57,26 @@ pub const KINDS: &[Kind] = &[
     kind(1, "security.threat.detected", Some("security.threat.detected"), "Request from suspicious actor", threat),
     kind(1, "zone.update", Some("network_zone.updated"), "Network zone update", zone_update),
     kind(1, "policy.lifecycle.update", Some("policy.updated"), "Update policy", policy_update),
+    // What only deeds tell of, with what they did: never drawn for the day's talk.
+    kind(0, "user.lifecycle.activate", Some("core.user.config.user_activated"), "Activate Okta user", |s| lifecycle(s, "activate")),
+    kind(0, "user.lifecycle.delete.completed", None, "Delete Okta user", |s| lifecycle(s, "delete")),
+    kind(0, "user.account.unlock", Some("core.user_auth.account_unlocked"), "Unlock user account", |s| lifecycle(s, "unlock")),
+    kind(0, "user.account.privilege.grant", Some("core.user.admin_privilege.granted"), "Grant user privilege", |s| lifecycle(s, "roles")),
+    kind(0, "user.account.privilege.revoke", Some("core.user.admin_privilege.revoked"), "Revoke user privilege", |s| lifecycle(s, "roles")),
+    kind(0, "user.mfa.factor.reset_all", Some("core.user.factor.reset_all"), "Reset all factors for user", |s| lifecycle(s, "reset_factors")),
+    kind(0, "group.lifecycle.create", Some("core.user_group.create"), "Create Okta group", group_change),
+    kind(0, "group.lifecycle.delete", Some("core.user_group.delete"), "Delete Okta group", group_change),
+    kind(0, "group.profile.update", None, "Update Okta group", group_change),
+    kind(0, "group.application_assignment.add", None, "Add application assignment to group", group_change),
+    kind(0, "group.application_assignment.remove", None, "Remove application assignment from group", group_change),
+    kind(0, "application.user_membership.remove", Some("app.generic.provision.deprovision_user"), "Remove user's application membership", app_membership),
+    kind(0, "application.lifecycle.create", Some("app.generic.config.app_create"), "Create application", app_change),
+    kind(0, "application.lifecycle.update", Some("app.generic.config.app_updated"), "Update application", app_change),
+    kind(0, "application.lifecycle.delete", Some("app.generic.config.app_deleted"), "Delete application", app_change),
+    kind(0, "device.lifecycle.suspend", None, "Suspend device", admin_act),
+    kind(0, "device.lifecycle.unsuspend", None, "Unsuspend device", admin_act),
+    kind(0, "device.lifecycle.delete", None, "Delete device", admin_act),
+    kind(0, "policy.rule.update", Some("policy.rule.updated"), "Update policy rule", policy_update),
 ];
 
 fn session_start(s: &mut Scene<'_>) {
@@ -177,6 +197,20 @@ fn app_membership(s: &mut Scene<'_>) {
     s.acted_by_admin(format!("/api/v1/apps/{}/users", text(&app["id"])));
     s.target = vec![app_user, app, user];
     s.debug("appname", "saml_2_0");
+}
+
+fn group_change(s: &mut Scene<'_>) {
+    s.acted_by_admin(String::from("/api/v1/groups"));
+    s.target = vec![of_type("UserGroup", s.rng.pick(&s.cast.groups))];
+}
+
+fn app_change(s: &mut Scene<'_>) {
+    s.acted_by_admin(String::from("/api/v1/apps"));
+    s.target = vec![of_type("AppInstance", s.rng.pick(&s.cast.apps))];
+}
+
+fn admin_act(s: &mut Scene<'_>) {
+    s.acted_by_admin(String::from("/api/v1/devices"));
 }
 
 /// A service takes a token for itself: the actor is the client application, the caller a program.
@@ -302,7 +336,7 @@ fn policy(s: &mut Scene<'_>) -> Value {
 
 fn app_user(s: &mut Scene<'_>, app: &Value) -> Value {
     let id = s.rng.id("0ua");
-    let person = &s.cast.people[s.who];
+    let person = s.cast.person(s.who);
     let mut user = entity(&id, "AppUser", &person.login, &person.name);
     user["detailEntry"] = json!({ "app": app["displayName"] });
     user

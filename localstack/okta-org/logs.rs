@@ -150,6 +150,14 @@ impl Query {
     }
 }
 
+/// The same query from the cursor on: `since` and the old cursor have done their work.
+pub fn next_query(query: &str, cursor: &str) -> String {
+    let name = |pair: &&str| pair.split('=').next().unwrap_or_default().to_owned();
+    let kept = query.split('&').filter(|pair| !pair.is_empty() && !matches!(name(pair).as_str(), "since" | "after"));
+    let after = format!("after={cursor}");
+    kept.chain([after.as_str()]).collect::<Vec<_>>().join("&")
+}
+
 /// Where the next page begins; opaque to clients.
 enum Cursor {
     Polling {
@@ -263,6 +271,13 @@ mod tests {
         assert_eq!(page, ["101"], "until is exclusive, equal times are not lost");
         assert_eq!(end, None);
         assert_eq!(ask(&events, &[("sortOrder", "DESCENDING"), ("limit", "1")]).0, ["103"]);
+    }
+
+    #[test]
+    fn the_next_link_keeps_the_query_but_for_where_it_started() {
+        let query = "since=2026-01-01T00%3A00%3A00Z&limit=5&after=old";
+        assert_eq!(next_query(query, "new"), "limit=5&after=new");
+        assert_eq!(next_query("", "new"), "after=new");
     }
 
     #[test]

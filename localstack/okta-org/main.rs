@@ -3,18 +3,31 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod api;
 mod cast;
 mod catalogue;
+mod clock;
+mod control;
+mod deeds;
 mod events;
+mod faults;
+mod inventory;
 mod logs;
 mod org;
+#[cfg(test)]
+mod over_http;
 mod poison;
+mod problem;
 mod rng;
 mod stream;
+mod truth;
+mod world;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,19 +35,25 @@ use anyhow::{Context, Result};
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::org::Org;
+use crate::access::limits::Profile;
+use crate::access::principals::{Principal, Role};
+use crate::org::{Org, Settings};
+use crate::rng::Rng;
 use crate::stream::{Plan, Stream};
+use crate::world::seed::Seed;
 
-/// Plays an Okta org that streams its System Log to Amazon EventBridge.
+/// Plays an Okta org: its management API, its System Log, and the log's stream to Amazon EventBridge.
 ///
-/// Prints one line, {"listening":"http://HOST:PORT"}, and serves until it is stopped. GET /_org/state tells how
-/// far it is, /_org/events and /_org/poison what a collector must have seen, /api/v1/logs is Okta's own API.
-/// The AWS endpoint, region and credentials come from the usual environment (AWS_ENDPOINT_URL and so on).
+/// Prints one line, {"listening":"http://HOST:PORT"}, and serves until it is stopped. Everything under /_org is the
+/// org's own account and its levers: /_org/state tells how far it is, /_org/events, /_org/poison and /_org/truth what a
+/// collector must have seen, /_org/usage what it asked for; /_org/act, /_org/faults, /_org/clock and /_org/principals
+/// change things. The rest is Okta's API. The AWS endpoint, region and credentials come from the usual environment
+/// (AWS_ENDPOINT_URL and so on).
 #[derive(Parser)]
 #[command(name = "okta-org", version)]
 struct Arguments {
@@ -83,9 +102,67 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 8)]
     poison: usize,
 
-    /// API token that /api/v1/logs accepts (Authorization: SSWS TOKEN)
+    /// Have no log stream: nothing is put on any bus
+    #[arg(long)]
+    no_stream: bool,
+
+    /// API token of a super administrator (Authorization: SSWS TOKEN)
     #[arg(long, env = "OKTA_ORG_TOKEN", hide_env_values = true, default_value = "sim-token")]
     token: String,
+
+    /// JSON file with a list of further principals, as POST /_org/principals takes them
+    #[arg(long, value_name = "FILE")]
+    principals: Option<PathBuf>,
+
+    /// How many people the org has, up to a million
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(10..=1_000_000))]
+    users: u64,
+
+    /// How many groups, "Everyone" included
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u64).range(12..=100_000))]
+    groups: u64,
+
+    /// How many applications
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(10..=10_000))]
+    apps: u64,
+
+    /// The engine: Classic has no devices, authenticators or sign-in policies of apps
+    #[arg(long, value_enum, default_value_t = Engine::Oie)]
+    engine: Engine,
+
+    /// Rate limits: workforce, integrator, none, or a JSON file
+    #[arg(long, value_name = "PROFILE", default_value = "workforce")]
+    limits: String,
+
+    /// How fast the org's time goes; with 60, a wall second is one of its minutes
+    #[arg(long, value_name = "RATE", default_value = "1", value_parser = rate)]
+    clock_rate: f64,
+
+    /// How long every API call takes, in milliseconds of the org's time
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency_ms: u64,
+
+    /// How far the replicas that answer searches may be behind, in seconds of the org's time
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=900))]
+    replica_lag: u64,
+
+    /// How long a page's cursor is valid, in seconds of the org's time
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    cursor_life: u64,
+
+    /// How many deeds change the org in a second of its time, each with an event
+    #[arg(long, value_name = "RATE", default_value = "0", value_parser = rate_or_none)]
+    mutations_per_second: f64,
+
+    /// How long after a deed its event is in the log, in milliseconds of the org's time
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    event_delay_ms: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Oie,
+    Classic,
 }
 
 #[tokio::main]
@@ -93,24 +170,72 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let org = Arc::new(Org::new(settings(&arguments)?));
+    for principal in principals(&arguments)? {
+        org.principals().put(principal);
+    }
     let listener =
         TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     announce(listener.local_addr()?)?;
 
     let rate = arguments.events_per_second;
+    let mutations = arguments.mutations_per_second;
     let events = arguments.events.unwrap_or((rate * f64::from(arguments.seconds)).round() as usize);
-    let org = Arc::new(Org::new(&arguments.org, arguments.seed, arguments.poison));
-    let router = api::router(org.clone(), arguments.token.clone());
-    let stream = Stream::new(org.clone(), &aws().await, plan(arguments, events));
+    let router = api::router(org.clone());
 
     // The tasks below end with the process: an org that is stopped just stops.
-    tokio::spawn(stream.run());
-    tokio::spawn(live_a_day(org, events, rate));
+    if !arguments.no_stream {
+        let stream = Stream::new(org.clone(), &aws().await, plan(arguments, events));
+        tokio::spawn(stream.run());
+    }
+    tokio::spawn(live_a_day(org.clone(), events, rate));
+    tokio::spawn(change(org, mutations));
     tokio::select! {
         served = axum::serve(listener, router) => served.context("cannot serve HTTP"),
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     }
+}
+
+fn settings(arguments: &Arguments) -> Result<Settings> {
+    Ok(Settings {
+        seed: Seed::new(&arguments.org, arguments.seed, arguments.users, arguments.groups, arguments.apps),
+        limits: Profile::named(&arguments.limits)?,
+        clock_rate: arguments.clock_rate,
+        classic: arguments.engine == Engine::Classic,
+        latency: Duration::from_millis(arguments.latency_ms),
+        replica_lag: Duration::from_secs(arguments.replica_lag),
+        cursor_life: Duration::from_secs(arguments.cursor_life),
+        event_delay: Duration::from_millis(arguments.event_delay_ms),
+        poison: if arguments.no_stream { 0 } else { arguments.poison },
+        streams: !arguments.no_stream,
+    })
+}
+
+/// The principals every org has, and those of the file.
+fn principals(arguments: &Arguments) -> Result<Vec<Principal>> {
+    let plain = |id: &str| Principal {
+        id: id.to_owned(),
+        token: None,
+        secret: None,
+        jwks: None,
+        scopes: None,
+        role: Role::SuperAdmin,
+        permissions: BTreeSet::new(),
+        dpop: false,
+        expires_in: 3_600,
+    };
+    let mut all = vec![
+        Principal { token: Some(arguments.token.clone()), ..plain("sim-admin") },
+        Principal { secret: Some(String::from("sim-secret")), ..plain("sim-client") },
+    ];
+    if let Some(path) = &arguments.principals {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let more: Vec<Principal> =
+            serde_json::from_str(&text).with_context(|| format!("{} is not a list of principals", path.display()))?;
+        all.extend(more);
+    }
+    Ok(all)
 }
 
 /// Tells on standard output where the org is to be found.
@@ -154,6 +279,27 @@ async fn live_a_day(org: Arc<Org>, events: usize, rate: f64) {
         org.live();
     }
     org.end_day();
+}
+
+/// Does deeds at an even pace of the org's time, and lets their events arrive.
+async fn change(org: Arc<Org>, rate: f64) {
+    const TICK: Duration = Duration::from_millis(20);
+    let mut rng = Rng::at(org.seed.number, 33, 0);
+    let start = org.clock.now();
+    let mut done = 0.0;
+    loop {
+        sleep(TICK).await;
+        let due = org.clock.now().duration_since(start).as_secs_f64() * rate;
+        while done < due {
+            org.act(&mut rng, None, None, None);
+            done += 1.0;
+        }
+        org.deliver();
+    }
+}
+
+fn rate_or_none(text: &str) -> Result<f64, String> {
+    if text == "0" { Ok(0.0) } else { rate(text) }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

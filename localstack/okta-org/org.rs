@@ -1,13 +1,23 @@
 //! The truth: the org's log, what of it was streamed, and what bad things were slipped in between.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::access::limits::{Limits, Profile};
+use crate::access::principals::Principals;
 use crate::catalogue::KINDS;
+use crate::clock::Clock;
+use crate::deeds::{Done, Hand};
 use crate::events::{Made, Maker};
+use crate::faults::Faults;
+use crate::rng::Rng;
+use crate::world::seed::Seed;
+use crate::world::{World, stamp};
 
 /// One event in the log, at the place where it was persisted.
 pub struct Entry {
@@ -41,45 +51,127 @@ pub enum Sent {
 struct State {
     maker: Maker,
     log: Vec<Entry>,
+    /// Deeds whose events are still under way to the log, with the time at which they arrive.
+    under_way: VecDeque<(Timestamp, Done)>,
     bad: Vec<Bad>,
     bad_planned: usize,
     streamed: usize,
     duplicates: usize,
     late: usize,
-    stream_active: bool,
+    /// Whether the log stream is active; None without a log stream.
+    stream: Option<bool>,
     /// The day's events are all in the log.
     day_over: bool,
     /// The length of the log at which the stream last had nothing left to send.
     settled_at: Option<usize>,
 }
 
+/// How the org behaves, as the command line says it.
+pub struct Settings {
+    pub seed: Seed,
+    pub limits: Profile,
+    pub clock_rate: f64,
+    pub classic: bool,
+    /// How long every call takes, in the org's time.
+    pub latency: Duration,
+    /// How far behind the search replicas may be.
+    pub replica_lag: Duration,
+    pub cursor_life: Duration,
+    /// How long after a deed its event is in the log.
+    pub event_delay: Duration,
+    pub poison: usize,
+    /// Whether there is a log stream at all.
+    pub streams: bool,
+}
+
+impl Settings {
+    /// An org that just works, for tests.
+    #[cfg(test)]
+    pub fn plain(name: &str, seed: u64, poison: usize) -> Self {
+        Self {
+            seed: Seed::new(name, seed, 200, 12, 10),
+            limits: Profile::named("workforce").expect("a known profile"),
+            clock_rate: 1.0,
+            classic: false,
+            latency: Duration::ZERO,
+            replica_lag: Duration::ZERO,
+            cursor_life: Duration::from_secs(3_600),
+            event_delay: Duration::ZERO,
+            poison,
+            streams: true,
+        }
+    }
+}
+
 /// The org, shared between its day, its stream and its API.
 pub struct Org {
+    pub clock: Clock,
+    pub seed: Arc<Seed>,
+    pub classic: bool,
+    pub latency: Duration,
+    pub replica_lag: Duration,
+    pub cursor_life: Duration,
+    event_delay: Duration,
+    world: RwLock<World>,
+    principals: Mutex<Principals>,
+    limits: Mutex<Limits>,
+    faults: Mutex<Faults>,
     state: Mutex<State>,
 }
 
 impl Org {
-    pub fn new(name: &str, seed: u64, bad_planned: usize) -> Self {
+    pub fn new(settings: Settings) -> Self {
+        let seed = Arc::new(settings.seed);
         Self {
+            clock: Clock::new(settings.clock_rate),
+            classic: settings.classic,
+            latency: settings.latency,
+            replica_lag: settings.replica_lag,
+            cursor_life: settings.cursor_life,
+            event_delay: settings.event_delay,
+            world: RwLock::new(World::new(seed.clone())),
+            principals: Mutex::new(Principals::new(seed.number)),
+            limits: Mutex::new(Limits::new(settings.limits)),
+            faults: Mutex::new(Faults::default()),
             state: Mutex::new(State {
-                maker: Maker::new(name, seed),
+                maker: Maker::new(seed.clone()),
                 log: Vec::new(),
+                under_way: VecDeque::new(),
                 bad: Vec::new(),
-                bad_planned,
+                bad_planned: settings.poison,
                 streamed: 0,
                 duplicates: 0,
                 late: 0,
-                stream_active: true,
+                stream: settings.streams.then_some(true),
                 day_over: false,
                 settled_at: None,
             }),
+            seed,
         }
+    }
+
+    // No code panics while it holds one of the locks, so a poisoned lock still guards a whole state.
+
+    pub fn world(&self) -> RwLockReadGuard<'_, World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn principals(&self) -> MutexGuard<'_, Principals> {
+        self.principals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logs the next event of the day.
     pub fn live(&self) {
         let mut state = self.lock();
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let made = state.maker.next(now);
         state.append(made, now);
     }
@@ -88,10 +180,36 @@ impl Org {
         self.lock().day_over = true;
     }
 
+    /// Does a deed, the named one or one drawn by chance; its event follows. None if nothing fits.
+    pub fn act(&self, rng: &mut Rng, name: Option<&str>, subject: Option<&str>, other: Option<&str>) -> Option<Value> {
+        let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let done = Hand { world: &mut world, rng, now, subject, other }.act(name)?;
+        let told = json!({ "event_type": done.event_type, "at": stamp(now), "target": done.target });
+        let delay = SignedDuration::try_from(self.event_delay).unwrap_or_default();
+        // The world stays locked, so that the events come in the order of the deeds.
+        self.lock().under_way.push_back((now + delay, done));
+        drop(world);
+        self.deliver();
+        Some(told)
+    }
+
+    /// Logs the events of deeds that have arrived.
+    pub fn deliver(&self) {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        while state.under_way.front().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, done)) = state.under_way.pop_front() else { break };
+            if let Some(made) = state.maker.of_deed(done) {
+                state.append(made, now);
+            }
+        }
+    }
+
     /// Logs `count` events of one type now; None if the org does not know the type.
     pub fn emit(&self, event_type: &str, count: usize) -> Option<Vec<Uuid>> {
         let mut state = self.lock();
-        let now = Timestamp::now();
+        let now = self.clock.now();
         (0..count)
             .map(|_| {
                 let made = state.maker.of_type(event_type, now)?;
@@ -105,11 +223,16 @@ impl Org {
     /// A valid sign-in that never reaches the log, to be spoiled.
     pub fn unlogged(&self) -> Made {
         let mut state = self.lock();
-        let now = Timestamp::now();
+        let now = self.clock.now();
         match state.maker.of_type(KINDS[0].event_type, now) {
             Some(made) => made,
             None => state.maker.next(now),
         }
+    }
+
+    /// Whether the log stream is active; None without a log stream.
+    pub fn stream(&self) -> Option<bool> {
+        self.lock().stream
     }
 
     /// Reads the log under the lock.
@@ -163,21 +286,28 @@ impl Org {
     }
 
     pub fn deactivate_stream(&self) {
-        self.lock().stream_active = false;
+        self.lock().stream = Some(false);
     }
 
     /// The summary behind `/_org/state`.
     pub fn summary(&self) -> Value {
         let state = self.lock();
-        let done = state.day_over && state.settled_at == Some(state.log.len()) && state.bad.len() >= state.bad_planned;
+        let sent = state.settled_at == Some(state.log.len()) && state.bad.len() >= state.bad_planned;
+        let done = state.day_over && state.under_way.is_empty() && (sent || state.stream.is_none());
+        let stream = match state.stream {
+            None => "none",
+            Some(true) => "active",
+            Some(false) => "deactivated",
+        };
         json!({
             "phase": if done { "done" } else { "running" },
-            "stream": if state.stream_active { "active" } else { "deactivated" },
+            "stream": stream,
             "logged": state.log.len(),
             "streamed": state.streamed,
             "duplicates": state.duplicates,
             "late": state.late,
             "poison": state.bad.len(),
+            "under_way": state.under_way.len(),
         })
     }
 
@@ -190,7 +320,6 @@ impl Org {
             .collect()
     }
 
-    /// No code panics while it holds the lock, so a poisoned lock still guards a whole state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -216,7 +345,7 @@ mod tests {
 
     #[test]
     fn done_means_logged_sent_and_poisoned() {
-        let org = Org::new("acme", 1, 1);
+        let org = Org::new(Settings::plain("acme", 1, 1));
         org.live();
         org.end_day();
         org.settle(1);

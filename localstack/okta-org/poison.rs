@@ -121,6 +121,7 @@ fn hex_digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::org::Settings;
 
     fn poisoner(planned: usize, events: usize) -> Poisoner {
         let envelope = Envelope { source: String::from("aws.partner/okta.com/acme/logs"), detail_type: "SystemLog" };
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn bad_messages_are_spread_over_the_day_and_the_rest_comes_at_its_end() {
-        let org = Org::new("acme", 1, 3);
+        let org = Org::new(Settings::plain("acme", 1, 3));
         let mut poisoner = poisoner(3, 8);
         assert!(poisoner.next_at(1, &org).is_none());
         assert!(poisoner.next_at(2, &org).is_some());
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_bad_in_its_own_way() {
-        let org = Org::new("acme", 1, 8);
+        let org = Org::new(Settings::plain("acme", 1, 8));
         org.end_day();
         let mut poisoner = poisoner(8, 0);
         let texts: Vec<String> = std::iter::from_fn(|| poisoner.next_at(0, &org))

@@ -1,7 +1,7 @@
 //! A small seeded source of chance (splitmix64), so that one seed always plays the same org.
 
 /// Base62, the alphabet of Okta's identifiers.
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Okta identifiers are 20 characters long, the first three naming the kind of object.
 const ID_LENGTH: usize = 20;
@@ -12,6 +12,13 @@ pub struct Rng(u64);
 impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// The generator of one object: what is drawn for it never depends on what was drawn for others.
+    pub fn at(seed: u64, concern: u64, index: u64) -> Self {
+        let mut rng =
+            Self(seed ^ concern.wrapping_mul(0xd1b5_4a32_d192_ed03) ^ index.wrapping_mul(0x8cb9_2ba7_2f3d_8dd7));
+        rng.fork()
     }
 
     /// A generator of its own for one concern, so that drawing more here does not shift the draws there.

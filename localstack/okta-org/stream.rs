@@ -269,6 +269,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::org::Settings;
 
     type Calls = Arc<Mutex<Vec<Vec<String>>>>;
 
@@ -307,7 +308,7 @@ mod tests {
     async fn only_the_refused_entry_is_sent_again() -> Result<()> {
         let calls = Calls::default();
         let aws = serve(calls.clone()).await?;
-        let org = Arc::new(Org::new("acme", 1, 0));
+        let org = Arc::new(Org::new(Settings::plain("acme", 1, 0)));
         (0..5).for_each(|_| org.live());
         let plan = Plan {
             bus: String::from("aws.partner/okta.com/acme/logs"),

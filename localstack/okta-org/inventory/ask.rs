@@ -1,0 +1,333 @@
+//! One question to a collection, and the ways in which collections answer.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::inventory::filter::{Filter, Found, Operator};
+use crate::inventory::page::{Page, walk};
+use crate::inventory::shapes;
+use crate::problem::Problem;
+use crate::world::people::{self, derived_times};
+use crate::world::relations::Relation;
+use crate::world::seed::Kind;
+use crate::world::{AsOf, Seen, World, stamp};
+
+/// Everything an answer depends on.
+pub struct Ask<'a> {
+    pub world: &'a World,
+    /// What a search sees; everything else sees the present.
+    pub replica: AsOf,
+    /// The variable parts of the path.
+    pub ids: Vec<&'a str>,
+    pub query: &'a HashMap<String, String>,
+    pub from: u64,
+    pub limit: usize,
+    /// Whether the log stream is active; None without a log stream.
+    pub stream: Option<bool>,
+    pub classic: bool,
+}
+
+pub type Answer = Result<Page, Problem>;
+
+const USER_FILTERS: [&str; 7] =
+    ["status", "lastUpdated", "id", "profile.login", "profile.email", "profile.firstName", "profile.lastName"];
+const GROUP_FILTERS: [&str; 4] = ["id", "type", "lastUpdated", "lastMembershipUpdated"];
+
+impl Ask<'_> {
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    /// The index behind the nth variable part of the path, if the object exists.
+    pub fn index(&self, nth: usize, kind: Kind) -> Result<u64, Problem> {
+        let id = self.ids.get(nth).copied().unwrap_or_default();
+        let index = match kind {
+            Kind::User => self.user(id),
+            _ => self.world.seed.index(kind, id),
+        };
+        let found = index.filter(|index| self.world.exists(kind, *index, None));
+        found.ok_or_else(|| Problem::not_found(&format!("{id} ({kind:?})")))
+    }
+
+    /// Users are also found by their login.
+    fn user(&self, id: &str) -> Option<u64> {
+        let seed = &self.world.seed;
+        seed.index(Kind::User, id).or_else(|| people::index_of_login(seed, id))
+    }
+
+    pub fn one(&self, nth: usize, kind: Kind) -> Answer {
+        let index = self.index(nth, kind)?;
+        self.world.object(kind, index, None).map(Page::one).ok_or_else(|| Problem::not_found("object"))
+    }
+
+    pub fn all(&self, kind: Kind) -> Answer {
+        self.some(kind, |_| true)
+    }
+
+    /// Those objects of the kind that `wanted` picks.
+    pub fn some(&self, kind: Kind, wanted: impl Fn(&Value) -> bool) -> Answer {
+        let item = |index| self.world.object(kind, index, None).filter(&wanted);
+        Ok(walk(self.from, self.world.count(kind), self.limit, |at| at, item))
+    }
+
+    /// The objects of the kind whose indices are `first..first + count`.
+    pub fn range(&self, kind: Kind, first: u64, count: u64) -> Answer {
+        let item = |nth| self.world.object(kind, first + nth, None);
+        Ok(walk(self.from, count, self.limit, |at| at, item))
+    }
+
+    /// The items of a list that belongs to another object.
+    pub fn items(&self, kind: Kind, index: u64) -> Answer {
+        let list = self.world.object(kind, index, None);
+        let items = list.and_then(|mut list| list["items"].as_array_mut().map(std::mem::take));
+        Ok(Page::whole(items.unwrap_or_default()))
+    }
+
+    pub fn users(&self) -> Answer {
+        let search = self.parsed("search", Problem::search)?;
+        let filter = self.parsed("filter", Problem::filter)?;
+        let known = |name: &str, operator| match operator {
+            Operator::Eq => USER_FILTERS.contains(&name),
+            Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le => name == "lastUpdated",
+            _ => false,
+        };
+        if filter.as_ref().is_some_and(|filter| !filter.uses_only(&known)) {
+            return Err(Problem::filter("an attribute or operator cannot be filtered by"));
+        }
+        let quick = self.param("q").map(str::to_lowercase);
+        let as_of = search.as_ref().and(self.replica);
+        let without_deprovisioned = search.is_none() && filter.is_none();
+        let item = |index| {
+            let seen = self.world.see(Kind::User, index, as_of);
+            if matches!(seen, Seen::Missing) {
+                return None;
+            }
+            if without_deprovisioned && people::status(&self.world.seed, index, &seen) == "DEPROVISIONED" {
+                return None;
+            }
+            if !self.keeps(Kind::User, index, as_of, search.as_ref().or(filter.as_ref())) {
+                return None;
+            }
+            let user = self.world.object(Kind::User, index, as_of)?;
+            let starts = |name: &str, q: &str| {
+                user["profile"][name].as_str().is_some_and(|text| text.to_lowercase().starts_with(q))
+            };
+            let named = quick.as_ref().is_none_or(|q| ["firstName", "lastName", "email"].iter().any(|n| starts(n, q)));
+            named.then_some(user)
+        };
+        Ok(walk(self.from, self.world.count(Kind::User), self.limit, |at| at, item))
+    }
+
+    pub fn groups(&self) -> Answer {
+        let search = self.parsed("search", Problem::search)?;
+        let filter = self.parsed("filter", Problem::filter)?;
+        let known = |name: &str, _| GROUP_FILTERS.contains(&name);
+        if filter.as_ref().is_some_and(|filter| !filter.uses_only(&known)) {
+            return Err(Problem::filter("an attribute cannot be filtered by"));
+        }
+        let as_of = search.as_ref().and(self.replica);
+        let expand = self.param("expand").unwrap_or_default();
+        let quick = self.param("q").map(str::to_lowercase);
+        let item = |index| {
+            if !self.keeps(Kind::Group, index, as_of, search.as_ref().or(filter.as_ref())) {
+                return None;
+            }
+            let mut group = self.world.object(Kind::Group, index, as_of)?;
+            let name = group["profile"]["name"].as_str().unwrap_or_default().to_lowercase();
+            if quick.as_ref().is_some_and(|q| !name.starts_with(q.as_str())) {
+                return None;
+            }
+            if expand.split(',').any(|what| what == "stats") {
+                let users = self.linked_count(Relation::Members, index);
+                group["_embedded"] = json!({ "stats": {
+                    "usersCount": users, "appsCount": self.apps_of_group(index).len(), "groupPushMappingsCount": 0,
+                    "hasAdminPrivilege": index == 4,
+                } });
+            }
+            Some(group)
+        };
+        Ok(walk(self.from, self.world.count(Kind::Group), self.limit, |at| at, item))
+    }
+
+    pub fn devices(&self) -> Answer {
+        let search = self.parsed("search", Problem::search)?;
+        let as_of = search.as_ref().and(self.replica);
+        let item = |index| {
+            if !self.keeps(Kind::Device, index, as_of, search.as_ref()) {
+                return None;
+            }
+            let mut device = self.world.object(Kind::Device, index, as_of)?;
+            match self.param("expand") {
+                Some("user") => device["_embedded"] = json!({ "users": self.device_users(index, false) }),
+                Some("userSummary") => device["_embedded"] = json!({ "users": self.device_users(index, true) }),
+                _ => {}
+            }
+            Some(device)
+        };
+        Ok(walk(self.from, self.world.count(Kind::Device), self.limit, |at| at, item))
+    }
+
+    /// The people who use a device: the one it was made for.
+    pub fn device_users(&self, device: u64, summary: bool) -> Vec<Value> {
+        let owner = device % self.world.seed.users.max(1);
+        let Some(mut user) = self.world.object(Kind::User, owner, None) else {
+            return Vec::new();
+        };
+        if summary {
+            user = json!({
+                "id": user["id"], "realmId": null, "profile": {
+                    "firstName": user["profile"]["firstName"], "lastName": user["profile"]["lastName"],
+                    "login": user["profile"]["login"], "email": user["profile"]["email"],
+                },
+                "_links": { "self": user["_links"]["self"] },
+            });
+        }
+        let managed = if device % 5 < 3 { "MANAGED" } else { "NOT_MANAGED" };
+        let created = stamp(derived_times(&self.world.seed, Kind::Device, device).0);
+        vec![json!({ "managementStatus": managed, "created": created, "screenLockType": "BIOMETRIC", "user": user })]
+    }
+
+    pub fn user_devices(&self, user: u64) -> Vec<Value> {
+        let device = self.world.object(Kind::Device, user, None);
+        let linked = |device: Value| json!({ "created": device["created"], "deviceUserId": self.world.id(Kind::Device, user), "device": device });
+        device.map(linked).into_iter().collect()
+    }
+
+    /// Walks over those linked to `left`, each made into what the collection shows.
+    pub fn linked(
+        &self,
+        relation: Relation,
+        left: u64,
+        show: impl Fn(u64, Option<Timestamp>) -> Option<Value>,
+    ) -> Answer {
+        let total = self.world.walk_length(relation, left);
+        let skip = |at| self.world.next_position(relation, left, at);
+        let item = |at| {
+            let link = self.world.link_at(relation, left, at, None)?;
+            show(link.right, link.since)
+        };
+        Ok(walk(self.from, total, self.limit, skip, item))
+    }
+
+    fn linked_count(&self, relation: Relation, left: u64) -> usize {
+        let total = self.world.walk_length(relation, left);
+        let skip = |at| self.world.next_position(relation, left, at);
+        let item = |at| self.world.link_at(relation, left, at, None).map(|_| Value::Null);
+        walk(0, total, usize::MAX, skip, item).items.len()
+    }
+
+    /// The groups or applications that this object is in.
+    pub fn lefts(&self, relation: Relation, kind: Kind, right: u64) -> Answer {
+        let item = |left| {
+            self.world.linked(relation, left, right, None)?;
+            self.world.object(kind, left, None)
+        };
+        Ok(walk(self.from, self.world.count(kind), self.limit, |at| at, item))
+    }
+
+    pub fn apps_of_group(&self, group: u64) -> Vec<Value> {
+        let apps = 0..self.world.count(Kind::App);
+        apps.filter(|app| self.world.linked(Relation::AppGroups, *app, group, None).is_some())
+            .filter_map(|app| self.world.object(Kind::App, app, None))
+            .collect()
+    }
+
+    pub fn app_user(&self, app: u64, user: u64, since: Option<Timestamp>) -> Option<Value> {
+        let person = self.world.object(Kind::User, user, None)?;
+        let since = stamp(since.unwrap_or_else(|| derived_times(&self.world.seed, Kind::AppUser, app << 24 | user).0));
+        let provisioned = app.is_multiple_of(3);
+        let app_id = self.world.id(Kind::App, app);
+        let mut assigned = json!({
+            "id": person["id"], "externalId": null, "created": since, "lastUpdated": since, "statusChanged": since,
+            "scope": if (app + user).is_multiple_of(3) { "USER" } else { "GROUP" },
+            "status": if provisioned { "PROVISIONED" } else { "ACTIVE" },
+            "passwordChanged": null, "syncState": if provisioned { "SYNCHRONIZED" } else { "DISABLED" },
+            "credentials": { "userName": person["profile"]["login"] },
+            "profile": { "email": person["profile"]["email"], "firstName": person["profile"]["firstName"], "lastName": person["profile"]["lastName"] },
+            "_links": {
+                "app": { "href": format!("{{base}}/api/v1/apps/{app_id}") },
+                "user": { "href": format!("{{base}}/api/v1/users/{}", self.world.id(Kind::User, user)) },
+            },
+        });
+        if self.param("expand") == Some("user") {
+            assigned["_embedded"] = json!({ "user": person });
+        }
+        Some(assigned)
+    }
+
+    /// The users with an admin role of their own.
+    pub fn admins(&self) -> Answer {
+        let item = |user| {
+            let holds = match self.world.see(Kind::UserRoles, user, None) {
+                Seen::Changed(list) => list.patch["items"].as_array().is_some_and(|items| !items.is_empty()),
+                _ => user < self.world.seed.users && people::derived_role(&self.world.seed, user).is_some(),
+            };
+            if !holds || !self.world.exists(Kind::User, user, None) {
+                return None;
+            }
+            let id = self.world.id(Kind::User, user);
+            Some(json!({
+                "id": id, "orn": format!("orn:okta:directory:{}:users:{id}", self.world.id(Kind::Org, 0)),
+                "_links": {
+                    "self": { "href": format!("{{base}}/api/v1/users/{id}") },
+                    "roles": { "href": format!("{{base}}/api/v1/users/{id}/roles") },
+                },
+            }))
+        };
+        Ok(walk(self.from, self.world.count(Kind::User), self.limit, |at| at, item))
+    }
+
+    pub fn policies(&self) -> Answer {
+        let wanted = self.param("type").ok_or_else(|| Problem::invalid("type", "The type parameter is required."))?;
+        let known = shapes::POLICY_TYPES.iter().any(|(kind, _)| *kind == wanted);
+        let classic_has = ["OKTA_SIGN_ON", "PASSWORD", "MFA_ENROLL", "IDP_DISCOVERY"].contains(&wanted);
+        if !known || (self.classic && !classic_has) {
+            return Err(Problem::invalid("type", format!("Invalid policy type {wanted}.")));
+        }
+        self.some(Kind::Policy, |policy| policy["type"] == wanted)
+    }
+
+    fn parsed(&self, name: &str, refuse: fn(String) -> Problem) -> Result<Option<Filter>, Problem> {
+        self.param(name).map(|text| Filter::parse(text).map_err(refuse)).transpose()
+    }
+
+    /// Whether the object passes the filter; the common attributes are read without writing the object down.
+    fn keeps(&self, kind: Kind, index: u64, as_of: AsOf, filter: Option<&Filter>) -> bool {
+        let Some(filter) = filter else {
+            return true;
+        };
+        let seed = &self.world.seed;
+        let seen = self.world.see(kind, index, as_of);
+        let untouched = match seen {
+            Seen::Missing => return false,
+            Seen::Untouched => true,
+            Seen::Changed(_) => false,
+        };
+        let mut whole: Option<Value> = None;
+        filter.holds(&mut |name| match name {
+            "id" => Found::Text(seed.id(kind, index)),
+            "status" if kind == Kind::User => Found::Text(people::status(seed, index, &seen).to_owned()),
+            "lastUpdated" if untouched => {
+                Found::Time(derived_times(seed, kind, index).1.as_millisecond() / 1_000 * 1_000)
+            }
+            name => {
+                let whole = whole.get_or_insert_with(|| self.world.object(kind, index, as_of).unwrap_or_default());
+                found(whole, name)
+            }
+        })
+    }
+}
+
+fn found(object: &Value, path: &str) -> Found {
+    let value = path.split('.').fold(object, |inner, name| &inner[name]);
+    match value {
+        Value::Null => Found::Nothing,
+        Value::String(text) => match text.parse::<Timestamp>() {
+            Ok(time) => Found::Time(time.as_millisecond()),
+            Err(_) => Found::Text(text.clone()),
+        },
+        other => Found::Text(other.to_string()),
+    }
+}
