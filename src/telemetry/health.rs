@@ -30,7 +30,8 @@ impl Health {
     /// Whether all parts are ready, and the report as JSON.
     pub fn report(&self) -> (bool, serde_json::Value) {
         let parts = self.parts();
-        let ready = parts.values().all(|status| status.ready);
+        // Before it has parts, a process is starting.
+        let ready = !parts.is_empty() && parts.values().all(|status| status.ready);
         (ready, serde_json::json!({ "ready": ready, "components": *parts }))
     }
 
@@ -52,5 +53,23 @@ impl Component {
 
     fn set(&self, ready: bool, detail: String) {
         self.health.parts().insert(self.name.clone(), Status { ready, detail });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_ready_when_it_has_parts_and_all_of_them_are() {
+        let health = Health::default();
+        assert!(!health.report().0, "it has only begun to start");
+        let (one, other) = (health.component("one"), health.component("other"));
+        one.ready("");
+        assert!(!health.report().0);
+        other.ready("");
+        assert!(health.report().0);
+        one.waiting("for something");
+        assert!(!health.report().0);
     }
 }

@@ -58,11 +58,13 @@ enum Log {
 /// The first thing that only a person can mend.
 pub async fn run(config: Config, recorder: metrics::Recorder, stop: CancellationToken) -> Result<(), Fatal> {
     let health = Health::default();
+    // Before anybody can ask: parts come one by one, and the first ones alone are not the worker.
+    let roles = health.component("roles");
     let telemetry_stop = CancellationToken::new();
     let listening = listen(&config, &health, recorder, &telemetry_stop).await?;
     let address = listening.as_ref().map(|listening| listening.address.to_string());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), roles = ?config.worker.roles, telemetry = address, "worker starts");
-    let result = run_roles(config, health, stop).await;
+    let result = run_roles(config, health, roles, stop).await;
     telemetry_stop.cancel();
     if let Some(listening) = listening {
         listening.ended().await;
@@ -87,7 +89,7 @@ async fn listen(
     })
 }
 
-async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> Result<(), Fatal> {
+async fn run_roles(config: Config, health: Health, roles: Component, stop: CancellationToken) -> Result<(), Fatal> {
     let event_types = config.publish.event_types()?;
     let data_dir = Arc::new(DataDir::take(&config.worker.data_dir)?);
     let aws = crate::aws::settings(&config.aws).await;
@@ -110,6 +112,7 @@ async fn run_roles(config: Config, health: Health, stop: CancellationToken) -> R
     // A reason that a part has sent already says more than that the part did not start.
     let mut normalize = normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
     let mut ingest = ingest::start(&shared, &aws, &stop);
+    roles.ready("all are started");
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
         Some(fatal) = fatals.recv() => Err(fatal),
