@@ -15,8 +15,9 @@ use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
 use crate::publish::Topics;
 
-/// A leader that moves, or a broker that was away, answers again after a few tries.
-const TRIES: u32 = 10;
+/// A leader that moves, or a broker that was away, answers again after a few tries; half a second apart, 20 s in all, as a
+/// broker that lost its session takes up to that long to lead its partitions again.
+const TRIES: u32 = 40;
 
 /// Print records of a topic as JSON lines
 ///
