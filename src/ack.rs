@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use crate::error::ExitStatus;
 
 /// Why work was not delivered.
@@ -66,9 +68,16 @@ impl fmt::Debug for Ack {
     }
 }
 
-/// Counts the acks of one batch, for a thread that waits until all of them are redeemed.
+/// Counts the acks of one batch, for a thread or a task that waits until all of them are redeemed.
 #[derive(Debug, Clone, Default)]
-pub struct Tally(Arc<(Mutex<Count>, Condvar)>);
+pub struct Tally(Arc<Batch>);
+
+#[derive(Debug, Default)]
+struct Batch {
+    count: Mutex<Count>,
+    thread: Condvar,
+    task: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Count {
@@ -90,9 +99,23 @@ impl Tally {
         let mut count = self.count();
         while count.open > 0 {
             let left = deadline.checked_duration_since(Instant::now())?;
-            count = self.0.1.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0;
+            count = self.0.thread.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         Some(count.failure.clone().map_or(Ok(()), Err))
+    }
+
+    /// Resolves when every ack is redeemed. For one task at a time.
+    pub async fn settled(&self) -> Delivery {
+        loop {
+            {
+                let count = self.count();
+                if count.open == 0 {
+                    return count.failure.clone().map_or(Ok(()), Err);
+                }
+            }
+            // A notification that came in between is kept for us.
+            self.0.task.notified().await;
+        }
     }
 
     fn settle(&self, delivery: Delivery) {
@@ -102,13 +125,14 @@ impl Tally {
             count.failure.get_or_insert(failure);
         }
         if count.open == 0 {
-            self.0.1.notify_all();
+            self.0.thread.notify_all();
+            self.0.task.notify_one();
         }
     }
 
     /// A panic elsewhere cannot leave the two fields inconsistent, so a poisoned lock is still good.
     fn count(&self) -> MutexGuard<'_, Count> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,5 +159,19 @@ mod tests {
         let thread = std::thread::spawn(move || waiter.wait(Duration::from_secs(30)));
         second.redeem(Ok(()));
         assert_eq!(thread.join().unwrap(), Some(Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_task_waits_as_a_thread_does() {
+        let tally = Tally::default();
+        assert_eq!(tally.settled().await, Ok(()));
+        let ack = tally.ack();
+        let waiter = tokio::spawn({
+            let tally = tally.clone();
+            async move { tally.settled().await }
+        });
+        tokio::task::yield_now().await;
+        ack.redeem(Err(NotDelivered::Failed("later".into())));
+        assert_eq!(waiter.await.unwrap(), Err(NotDelivered::Failed("later".into())));
     }
 }

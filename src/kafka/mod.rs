@@ -3,12 +3,14 @@
 //! Knows nothing of what the messages mean; `landing` and `publish` do.
 
 mod client;
+mod partitioner;
 mod producer;
 mod security;
 mod token;
 mod topics;
 
 pub use client::{Cluster, Context};
+pub use partitioner::partition_of;
 pub use producer::{Outgoing, Producer, SendRefused};
 pub use topics::{TopicSpec, ensure_topics};
 

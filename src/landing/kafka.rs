@@ -54,7 +54,7 @@ impl KafkaLanding {
 impl LandingLog for KafkaLanding {
     fn append(&self, record: LandingRecord, ack: Ack) -> Result<(), Box<Refused>> {
         let headers = record.headers();
-        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_bytes()));
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let message = Outgoing {
             topic: &self.topic,
             partition: None,

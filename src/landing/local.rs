@@ -238,7 +238,8 @@ impl LocalPartition {
 fn encode(record: &LandingRecord) -> String {
     let mut headers = String::new();
     for (name, value) in record.headers() {
-        headers.extend([name, "=", &value, "\n"]);
+        // A line is a header, and ids come from outside.
+        headers.extend([name, "=", &value.replace(['\n', '\r'], " "), "\n"]);
     }
     headers
 }
@@ -263,7 +264,7 @@ fn failure(what: String, error: redb::Error) -> LandingError {
 mod tests {
     use uuid::Uuid;
 
-    use super::super::{Kind, Origin};
+    use super::super::{Content, Origin};
     use super::*;
     use crate::ack::Tally;
     use crate::okta::OrgId;
@@ -271,11 +272,9 @@ mod tests {
     fn record(number: u64, landed_at: i64) -> LandingRecord {
         LandingRecord {
             org: OrgId::new("acme"),
-            kind: Kind::Event,
             origin: Origin::Sqs,
-            uuid: Uuid::from_u128(u128::from(number)),
-            published: 0,
             landed_at,
+            content: Content::Event { uuid: Uuid::from_u128(u128::from(number)), published: 0 },
             value: number.to_string().into_bytes(),
         }
     }

@@ -7,7 +7,7 @@ pub mod kafka;
 pub mod local;
 mod record;
 
-pub use record::{Kind, LandedRecord, LandingRecord, MalformedRecord, Origin, RECORD_VERSION};
+pub use record::{Content, Grain, LandedRecord, LandingRecord, MalformedRecord, Observation, Origin, RECORD_VERSION};
 
 use std::time::Duration;
 

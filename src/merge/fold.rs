@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 
-use super::store::{Bucket, Changes, DAY_MS, Seen, StateStore, StoreError};
-use crate::landing::LandingRecord;
+use super::snapshots::{Keys, Roster};
+use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError};
+use crate::landing::{Content, LandingRecord};
 
 /// What the fold says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,10 @@ pub enum Verdict {
     Fresh,
     /// An event that was seen before, in this batch or an earlier one: drop it.
     Duplicate,
+    /// Not an event: it is part of the state now, and nothing is to be published.
+    Noted,
+    /// A mark or a cursor that says nothing readable: set it aside.
+    Unreadable,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -21,6 +26,8 @@ pub struct Fold {
     /// How long an event is remembered after the last event of its day came in, days.
     window_days: i64,
     pending: HashSet<Seen>,
+    /// Keys on rosters that are not committed yet.
+    listed: HashSet<(Roster, String)>,
     changes: Changes,
 }
 
@@ -30,6 +37,7 @@ impl Fold {
         Self {
             window_days: i64::from(window_days),
             pending: HashSet::new(),
+            listed: HashSet::new(),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -42,24 +50,69 @@ impl Fold {
     /// Takes the next record.
     ///
     /// # Errors
-    /// When the store cannot be read; nothing was taken then.
+    /// When the store cannot be read; the batch must be given up then.
     pub fn apply(
         &mut self,
         offset: u64,
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Verdict, StoreError> {
-        let day = record.published.div_euclid(DAY_MS);
-        let seen = Seen { bucket: Bucket { org: record.org.clone(), day }, uuid: record.uuid.into_bytes() };
-        let duplicate = self.pending.contains(&seen) || store.contains(&seen)?;
+        let verdict = match &record.content {
+            Content::Event { uuid, published } => {
+                let day = published.div_euclid(DAY_MS);
+                let bucket = Bucket { org: record.org.clone(), day };
+                self.see(Seen { bucket, uuid: uuid.into_bytes() }, store)?
+            }
+            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
+        };
         self.changes.clock = self.changes.clock.max(record.landed_at);
         self.changes.next_offset = offset + 1;
-        if duplicate {
+        Ok(verdict)
+    }
+
+    fn see(&mut self, seen: Seen, store: &impl StateStore) -> Result<Verdict, StoreError> {
+        if self.pending.contains(&seen) || store.contains(&seen)? {
             return Ok(Verdict::Duplicate);
         }
         self.changes.seen.entry(seen.bucket.clone()).or_default().push(seen.uuid);
         self.pending.insert(seen);
         Ok(Verdict::Fresh)
+    }
+
+    fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
+        let org = &record.org;
+        if matches!(record.content, Content::Observation(_)) {
+            return Ok(Verdict::Noted);
+        }
+        if !self.changes.snapshots.contains_key(org) {
+            let known = store.snapshots(org).cloned().unwrap_or_default();
+            self.changes.snapshots.insert(org.clone(), known);
+        }
+        let Some(snapshots) = self.changes.snapshots.get_mut(org) else { return Ok(Verdict::Noted) };
+        let Ok(effect) = snapshots.take(record) else { return Ok(Verdict::Unreadable) };
+        let dropped = effect.dropped.into_iter();
+        self.changes.unlisted.extend(dropped.map(|(epoch, name)| Roster { org: org.clone(), epoch, name }));
+        if let Some(Keys { epoch, roster, keys }) = effect.keys {
+            let roster = Roster { org: org.clone(), epoch, name: roster };
+            for key in keys {
+                self.list(&roster, key, store)?;
+            }
+        }
+        Ok(Verdict::Noted)
+    }
+
+    /// Puts a key on a roster, once: pages may be read twice.
+    fn list(&mut self, roster: &Roster, key: String, store: &impl StateStore) -> Result<(), StoreError> {
+        let entry = (roster.clone(), key);
+        if self.listed.contains(&entry) || store.is_listed(roster, &entry.1)? {
+            return Ok(());
+        }
+        let snapshots = self.changes.snapshots.get_mut(&roster.org);
+        if let Some(place) = snapshots.and_then(|snapshots| snapshots.list(&roster.name)) {
+            self.changes.listed.push(Listed { roster: roster.clone(), place, key: entry.1.clone() });
+            self.listed.insert(entry);
+        }
+        Ok(())
     }
 
     /// Passes over a place of the log that holds no event.
@@ -70,6 +123,7 @@ impl Fold {
     /// What the batch changed, to be committed; the next batch starts on top of it.
     pub fn finish(&mut self, store: &impl StateStore, sink_position: Vec<u8>) -> Changes {
         self.pending.clear();
+        self.listed.clear();
         self.changes.sink_position = sink_position;
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };

@@ -5,7 +5,10 @@
 //! outputs, state and offset are committed in an order that someone else decides.
 
 mod fold;
+pub mod snapshots;
 mod store;
 
 pub use fold::{Fold, Verdict};
-pub use store::{Bucket, Changes, MemoryStore, RedbStore, Seen, StateStore, StoreError};
+pub use store::{
+    Bucket, Changes, Listed, MemoryStore, RedbReader, RedbStore, Seen, StateReader, StateStore, StoreError,
+};

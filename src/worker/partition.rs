@@ -13,7 +13,7 @@ use super::mapping::Mapping;
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
-use crate::landing::{LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
+use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
 use crate::merge::{Fold, RedbStore, StateStore, StoreError, Verdict};
 use crate::ocsf::Class as OcsfClass;
 use crate::publish::{Busy, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
@@ -102,6 +102,8 @@ struct Batch {
     event_times: Vec<i64>,
     fresh: u64,
     duplicates: u64,
+    /// Observations, marks and cursors.
+    noted: u64,
     malformed: u64,
     suppressed: u64,
     quarantined: Vec<&'static str>,
@@ -254,6 +256,13 @@ impl PartitionWorker {
         };
         match fold.apply(landed.offset, &record, &self.store)? {
             Verdict::Duplicate => batch.duplicates += 1,
+            Verdict::Noted => batch.noted += 1,
+            Verdict::Unreadable => {
+                batch.malformed += 1;
+                let detail = "the mark or cursor says nothing that can be read".to_owned();
+                let rejected = self.rejected(source, Some(&record), "malformed_record", detail, record.value.clone());
+                return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
+            }
             Verdict::Fresh if there => {
                 batch.fresh += 1;
                 batch.suppressed += 1;
@@ -276,7 +285,9 @@ impl PartitionWorker {
         };
         self.limit.note(None)?;
         *batch.published.entry(class).or_default() += 1;
-        batch.event_times.push(record.published);
+        if let Content::Event { published, .. } = record.content {
+            batch.event_times.push(published);
+        }
         let output = OutputRecord { class, org: record.org, source, json };
         self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))
     }
@@ -407,6 +418,7 @@ impl Batch {
         metrics::partition_offset(partition, next_offset);
         metrics::folded("fresh", self.fresh);
         metrics::folded("duplicate", self.duplicates);
+        metrics::folded("noted", self.noted);
         metrics::folded("malformed", self.malformed);
         metrics::suppressed(self.suppressed);
         for reason in &self.quarantined {

@@ -12,7 +12,7 @@ use super::shared::{Action, Hopeless, Outcome, Parts, now};
 use crate::ack::{Ack, Delivery, NotDelivered};
 use crate::error::ExitStatus;
 use crate::ingest::{Arrived, Poison, decode};
-use crate::landing::{Kind, LandingRecord, Origin, Refused};
+use crate::landing::{Content, LandingRecord, Origin, Refused};
 use crate::okta::OrgId;
 use crate::publish::{Busy, Rejected, TooMuchIsBad};
 use crate::telemetry::metrics;
@@ -87,11 +87,9 @@ async fn append<Q: Queue>(parts: &Parts<Q>, arrived: Arrived, received: Instant,
     let org = arrived.org.clone();
     let mut record = LandingRecord {
         org: arrived.org,
-        kind: Kind::Event,
         origin: Origin::Sqs,
-        uuid: arrived.uuid,
-        published: arrived.published,
         landed_at: unix_ms(),
+        content: Content::Event { uuid: arrived.uuid, published: arrived.published },
         value: arrived.value,
     };
     let mut ack = counted(org, received, ack);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::landing::{Kind, Origin};
+use crate::landing::{Content, Origin};
 use crate::merge::{MemoryStore, RedbStore};
 use crate::okta::OrgId;
 
@@ -13,11 +13,9 @@ const WINDOW_DAYS: u32 = 3;
 fn event(org: &str, uuid: u128, published_day: i64, landed_day: i64) -> LandingRecord {
     LandingRecord {
         org: OrgId::new(org),
-        kind: Kind::Event,
         origin: Origin::Sqs,
-        uuid: Uuid::from_u128(uuid),
-        published: published_day * DAY_MS + 1,
         landed_at: landed_day * DAY_MS + 2,
+        content: Content::Event { uuid: Uuid::from_u128(uuid), published: published_day * DAY_MS + 1 },
         value: Vec::new(),
     }
 }
@@ -133,9 +131,10 @@ fn oracle(records: &[LandingRecord], cuts: &[bool]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut today = 0;
     for (offset, record) in records.iter().enumerate() {
-        let bucket = (record.org.to_string(), record.published / DAY_MS);
+        let Content::Event { uuid, published } = record.content else { unreachable!("only events are made here") };
+        let bucket = (record.org.to_string(), published / DAY_MS);
         today = today.max(record.landed_at / DAY_MS);
-        let fresh = seen.insert((bucket.0.clone(), bucket.1, record.uuid));
+        let fresh = seen.insert((bucket.0.clone(), bucket.1, uuid));
         if fresh {
             touched.insert(bucket);
         }

@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Bucket, Changes, DAY_MS, Seen, StateStore, StoreError};
+use super::{Bucket, Changes, DAY_MS, Seen, StateReader, StateStore, StoreError};
+use crate::merge::snapshots::{Roster, Snapshots};
+use crate::okta::OrgId;
 
 /// A store that forgets when the process ends: for tests, and as the plain reading of what a store must do.
 #[derive(Debug, Default, Clone)]
@@ -10,6 +12,8 @@ pub struct MemoryStore {
     sink_position: Vec<u8>,
     seen: HashSet<Seen>,
     buckets: BTreeMap<Bucket, i64>,
+    snapshots: BTreeMap<OrgId, Snapshots>,
+    rosters: BTreeMap<Roster, Vec<String>>,
 }
 
 impl StateStore for MemoryStore {
@@ -33,6 +37,14 @@ impl StateStore for MemoryStore {
         &self.buckets
     }
 
+    fn snapshots(&self, org: &OrgId) -> Option<&Snapshots> {
+        self.snapshots.get(org)
+    }
+
+    fn is_listed(&self, roster: &Roster, key: &str) -> Result<bool, StoreError> {
+        Ok(self.rosters.get(roster).is_some_and(|keys| keys.iter().any(|known| known == key)))
+    }
+
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.next_offset = changes.next_offset;
         self.clock = changes.clock;
@@ -45,6 +57,24 @@ impl StateStore for MemoryStore {
             self.buckets.insert(bucket.clone(), changes.clock.div_euclid(DAY_MS));
             self.seen.extend(uuids.iter().map(|uuid| Seen { bucket: bucket.clone(), uuid: *uuid }));
         }
+        self.snapshots.extend(changes.snapshots.clone());
+        for listed in &changes.listed {
+            self.rosters.entry(listed.roster.clone()).or_default().push(listed.key.clone());
+        }
+        for roster in &changes.unlisted {
+            self.rosters.remove(roster);
+        }
         Ok(())
+    }
+}
+
+impl StateReader for MemoryStore {
+    fn snapshots(&self, org: &OrgId) -> Result<Option<Snapshots>, StoreError> {
+        Ok(self.snapshots.get(org).cloned())
+    }
+
+    fn roster(&self, roster: &Roster, from: u64, most: usize) -> Result<Vec<String>, StoreError> {
+        let keys = self.rosters.get(roster).into_iter().flatten();
+        Ok(keys.skip(usize::try_from(from).unwrap_or(usize::MAX)).take(most).cloned().collect())
     }
 }

@@ -4,10 +4,11 @@ mod memory;
 mod redb;
 
 pub use self::memory::MemoryStore;
-pub use self::redb::RedbStore;
+pub use self::redb::{RedbReader, RedbStore};
 
 use std::collections::BTreeMap;
 
+use super::snapshots::{Roster, Snapshots};
 use crate::okta::OrgId;
 
 /// A day of one org: the unit in which remembered uuids are dropped.
@@ -41,6 +42,23 @@ pub struct Changes {
     pub clock: i64,
     /// Where the output ends, in the words of the sink that wrote it; empty if the sink has no need of it.
     pub sink_position: Vec<u8>,
+    /// How the reading of these orgs stands now.
+    pub snapshots: BTreeMap<OrgId, Snapshots>,
+    /// Keys that were put on rosters.
+    pub listed: Vec<Listed>,
+    /// Rosters to drop; what `listed` puts on them goes too.
+    pub unlisted: Vec<Roster>,
+}
+
+/// A key on a roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Which roster.
+    pub roster: Roster,
+    /// Its place, counted from 0 without gaps.
+    pub place: u64,
+    /// The key.
+    pub key: String,
 }
 
 /// Durable memory of one landing partition. One owner at a time.
@@ -63,11 +81,35 @@ pub trait StateStore: Send {
     /// Every bucket, with the day (since the Unix epoch, by the fold's clock) on which something was last added.
     fn buckets(&self) -> &BTreeMap<Bucket, i64>;
 
+    /// How the reading of the org stands, as last committed.
+    fn snapshots(&self, org: &OrgId) -> Option<&Snapshots>;
+
+    /// Whether the key was committed to the roster before.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    fn is_listed(&self, roster: &Roster, key: &str) -> Result<bool, StoreError>;
+
     /// Makes the changes durable, all or none.
     ///
     /// # Errors
     /// When the disk refuses; the store must then be opened anew.
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError>;
+}
+
+/// What others than the owner may know of the state, as last committed. Cheap to ask, from any thread.
+pub trait StateReader: Send + Sync {
+    /// How the reading of the org stands.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    fn snapshots(&self, org: &OrgId) -> Result<Option<Snapshots>, StoreError>;
+
+    /// Keys of a roster from a place on, at most so many.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    fn roster(&self, roster: &Roster, from: u64, most: usize) -> Result<Vec<String>, StoreError>;
 }
 
 /// The disk under the state store refused.

@@ -1,10 +1,12 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::{Bucket, Changes, DAY_MS, Seen, StateStore, StoreError};
+use super::{Bucket, Changes, DAY_MS, Listed, Seen, StateReader, StateStore, StoreError};
+use crate::merge::snapshots::{Roster, Snapshots};
 use crate::okta::OrgId;
 
 /// Layout of the file. A file of another version is refused, never guessed at: the state can be folded again.
@@ -18,6 +20,8 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const SINK: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sink");
 /// (org, day) → day on which something was last added.
 const BUCKETS: TableDefinition<'_, (&str, i64), i64> = TableDefinition::new("buckets");
+/// Org → how the reading of its inventory stands, as JSON.
+const SNAPSHOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("snapshots");
 
 /// One table of uuids a bucket, so that dropping a bucket is dropping a table.
 type SeenTable = ReadOnlyTable<&'static [u8; 16], ()>;
@@ -25,11 +29,12 @@ type SeenTable = ReadOnlyTable<&'static [u8; 16], ()>;
 /// The state of one partition in one redb file. The file is locked, so a second owner on this machine is refused.
 pub struct RedbStore {
     path: PathBuf,
-    database: Database,
+    database: Arc<Database>,
     next_offset: u64,
     clock: i64,
     sink_position: Vec<u8>,
     buckets: BTreeMap<Bucket, i64>,
+    snapshots: BTreeMap<OrgId, Snapshots>,
     /// Tables opened since the last commit: opening one costs more than looking a uuid up in it.
     open: RefCell<HashMap<Bucket, Option<SeenTable>>>,
 }
@@ -45,11 +50,12 @@ impl RedbStore {
         let database = database.map_err(|error| failed(error.into()))?;
         let mut store = Self {
             path: path.to_owned(),
-            database,
+            database: Arc::new(database),
             next_offset: 0,
             clock: 0,
             sink_position: Vec::new(),
             buckets: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             open: RefCell::default(),
         };
         store.load().map_err(failed)?;
@@ -59,6 +65,11 @@ impl RedbStore {
     /// Where the state lives.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// For others to read what was committed. The file stays in use until they are gone too.
+    pub fn reader(&self) -> RedbReader {
+        RedbReader(Arc::clone(&self.database))
     }
 
     fn load(&mut self) -> Result<(), redb::Error> {
@@ -83,6 +94,10 @@ impl RedbStore {
                 let (key, last_added) = entry?;
                 let (org, day) = key.value();
                 self.buckets.insert(Bucket { org: OrgId::new(org), day }, last_added.value());
+            }
+            for entry in transaction.open_table(SNAPSHOTS)?.iter()? {
+                let (org, json) = entry?;
+                self.snapshots.insert(OrgId::new(org.value()), read_snapshots(json.value())?);
             }
         }
         transaction.commit()?;
@@ -131,7 +146,13 @@ impl RedbStore {
                     table.insert(uuid, ())?;
                 }
             }
+            let mut snapshots = transaction.open_table(SNAPSHOTS)?;
+            for (org, standing) in &changes.snapshots {
+                let json = serde_json::to_vec(standing).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+                snapshots.insert(org.as_str(), json.as_slice())?;
+            }
         }
+        write_rosters(&transaction, changes)?;
         transaction.commit()?;
         Ok(())
     }
@@ -162,6 +183,22 @@ impl StateStore for RedbStore {
         &self.buckets
     }
 
+    fn snapshots(&self, org: &OrgId) -> Option<&Snapshots> {
+        self.snapshots.get(org)
+    }
+
+    fn is_listed(&self, roster: &Roster, key: &str) -> Result<bool, StoreError> {
+        let look = || {
+            let table = match self.database.begin_read()?.open_table(places(&places_name(roster))) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(false),
+                Err(error) => return Err(redb::Error::from(error)),
+            };
+            Ok(table.get(key)?.is_some())
+        };
+        look().map_err(|source| StoreError { operation: "be read", source })
+    }
+
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
         // Open tables belong to the old snapshot and would keep its pages alive.
         self.open.borrow_mut().clear();
@@ -174,8 +211,79 @@ impl StateStore for RedbStore {
         }
         let today = changes.clock.div_euclid(DAY_MS);
         self.buckets.extend(changes.seen.keys().map(|bucket| (bucket.clone(), today)));
+        self.snapshots.extend(changes.snapshots.clone());
         Ok(())
     }
+}
+
+/// Reads what the store has committed.
+#[derive(Clone)]
+pub struct RedbReader(Arc<Database>);
+
+impl StateReader for RedbReader {
+    fn snapshots(&self, org: &OrgId) -> Result<Option<Snapshots>, StoreError> {
+        let look = || {
+            let table = self.0.begin_read()?.open_table(SNAPSHOTS)?;
+            table.get(org.as_str())?.map(|json| read_snapshots(json.value())).transpose()
+        };
+        look().map_err(|source| StoreError { operation: "be read", source })
+    }
+
+    fn roster(&self, roster: &Roster, from: u64, most: usize) -> Result<Vec<String>, StoreError> {
+        let look = || {
+            let table = match self.0.begin_read()?.open_table(keys(&keys_name(roster))) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                Err(error) => return Err(redb::Error::from(error)),
+            };
+            let mut found = Vec::new();
+            for entry in table.range(from..)?.take(most) {
+                found.push(entry?.1.value().to_owned());
+            }
+            Ok(found)
+        };
+        look().map_err(|source| StoreError { operation: "be read", source })
+    }
+}
+
+fn read_snapshots(json: &[u8]) -> Result<Snapshots, redb::Error> {
+    serde_json::from_slice(json).map_err(|error| redb::Error::Corrupted(format!("how snapshots stand: {error}")))
+}
+
+fn write_rosters(transaction: &redb::WriteTransaction, changes: &Changes) -> Result<(), redb::Error> {
+    // Those of one roster follow each other, so each pair of tables is opened once.
+    for run in changes.listed.chunk_by(|one, next| one.roster == next.roster) {
+        let Some(Listed { roster, .. }) = run.first() else { continue };
+        let mut keys = transaction.open_table(keys(&keys_name(roster)))?;
+        let mut places = transaction.open_table(places(&places_name(roster)))?;
+        for listed in run {
+            keys.insert(listed.place, listed.key.as_str())?;
+            places.insert(listed.key.as_str(), listed.place)?;
+        }
+    }
+    for roster in &changes.unlisted {
+        transaction.delete_table(keys(&keys_name(roster)))?;
+        transaction.delete_table(places(&places_name(roster)))?;
+    }
+    Ok(())
+}
+
+fn keys_name(roster: &Roster) -> String {
+    format!("roster/{}/{}/{}", roster.org, roster.epoch, roster.name)
+}
+
+fn places_name(roster: &Roster) -> String {
+    format!("listed/{}/{}/{}", roster.org, roster.epoch, roster.name)
+}
+
+/// Place → key.
+fn keys(name: &str) -> TableDefinition<'_, u64, &'static str> {
+    TableDefinition::new(name)
+}
+
+/// Key → place.
+fn places(name: &str) -> TableDefinition<'_, &'static str, u64> {
+    TableDefinition::new(name)
 }
 
 fn table_name(bucket: &Bucket) -> String {

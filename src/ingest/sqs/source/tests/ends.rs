@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::ack::{Ack, Delivery, NotDelivered};
 use crate::error::ExitStatus;
-use crate::landing::{LandingLog, LandingRecord, Refused};
+use crate::landing::{Content, LandingLog, LandingRecord, Refused};
 use crate::publish::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId};
 
 /// What becomes of what is offered.
@@ -106,7 +106,8 @@ impl End {
 
 impl LandingLog for End {
     fn append(&self, record: LandingRecord, ack: Ack) -> Result<(), Box<Refused>> {
-        self.take(record.uuid.to_string(), ack).map_err(|ack| Box::new(Refused(record, ack)))
+        let Content::Event { uuid, .. } = &record.content else { unreachable!("a queue brings events only") };
+        self.take(uuid.to_string(), ack).map_err(|ack| Box::new(Refused(record, ack)))
     }
 
     fn max_value_bytes(&self) -> usize {
