@@ -46,6 +46,8 @@ pub(super) enum ListEnd {
     Refused(String),
     /// The org does not have it.
     Off,
+    /// Okta does not understand what is asked for.
+    NotUnderstood(String),
     /// Why it could not be read, or not to its end.
     Failed(String),
 }
@@ -91,6 +93,7 @@ impl Patience {
                 self.restarts += 1;
                 Remedy::Restart
             }
+            Verdict::BadRequest { stale_cursor: false } => Remedy::End(ListEnd::NotUnderstood(fault.to_string())),
             Verdict::Gone => Remedy::End(ListEnd::Gone),
             Verdict::Forbidden { missing } => Remedy::End(ListEnd::Refused(missing.to_string())),
             Verdict::FeatureOff => Remedy::End(ListEnd::Off),
@@ -163,7 +166,8 @@ mod tests {
         assert_eq!(patience.restarts(), 3);
         assert!(matches!(patience.after(&stale), Remedy::End(ListEnd::Failed(_))));
         let not_understood = fault(Verdict::BadRequest { stale_cursor: false });
-        assert!(matches!(Patience::new(None, 0).after(&not_understood), Remedy::End(ListEnd::Failed(_))));
+        let end = Patience::new(None, 0).after(&not_understood);
+        assert!(matches!(end, Remedy::End(ListEnd::NotUnderstood(_))));
     }
 
     #[test]

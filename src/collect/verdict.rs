@@ -23,15 +23,18 @@ pub(super) struct Lists {
     /// Okta's word on the first list that was refused, and why the first one failed.
     refusal: Option<ListEnd>,
     failure: Option<String>,
+    /// The lists are for words of which an org need not have all.
+    words: bool,
 }
 
 impl Lists {
-    /// Goes on at a place.
-    pub fn new(place: Place) -> Self {
+    /// Goes on at a place. Where the lists are for words, those that the org does not have are no failures as long as
+    /// it has another.
+    pub fn new(place: Place, words: bool) -> Self {
         // Of what was read before a restart only the numbers are known.
         let failure = (place.failed > 0).then(|| "before the last start".to_owned());
         let read = place.lists - place.failed.min(place.lists);
-        Self { place, ahead: BTreeSet::new(), read, refused_in_a_row: 0, refusal: None, failure }
+        Self { place, ahead: BTreeSet::new(), read, refused_in_a_row: 0, refusal: None, failure, words }
     }
 
     /// How far all is done.
@@ -39,14 +42,9 @@ impl Lists {
         &self.place
     }
 
-    /// A page of a list was landed.
-    pub fn page(&mut self, objects: u64) {
-        self.place.objects += objects;
-    }
-
-    /// Calls were made.
-    pub fn calls(&mut self, calls: u64) {
-        self.place.calls += calls;
+    /// So much was read so far.
+    pub fn count(&mut self, objects: u64, calls: u64) {
+        (self.place.objects, self.place.calls) = (objects, calls);
     }
 
     /// Where the page after the last landed one is, if there is only one list.
@@ -66,7 +64,11 @@ impl Lists {
                 self.refused_in_a_row += 1;
                 self.refusal.get_or_insert(end);
             }
-            ListEnd::Failed(why) => {
+            ListEnd::NotUnderstood(_) if self.words => {
+                self.place.failed += 1;
+                self.refusal.get_or_insert(ListEnd::Off);
+            }
+            ListEnd::Failed(why) | ListEnd::NotUnderstood(why) => {
                 self.place.failed += 1;
                 self.failure.get_or_insert_with(|| why.clone());
             }
@@ -94,7 +96,8 @@ impl Lists {
                 outcome => Outcome::Partial { why: format!("what it is within is {}", outcome.word()) },
             };
         }
-        if self.place.failed == 0 {
+        let all_else_read = self.words && self.read > 0 && self.failure.is_none();
+        if self.place.failed == 0 || all_else_read {
             return Outcome::Complete;
         }
         let refusal = self.refusal.as_ref();
@@ -121,7 +124,7 @@ mod tests {
     use super::*;
 
     fn lists(ends: impl IntoIterator<Item = ListEnd>) -> Lists {
-        let mut lists = Lists::new(Place::default());
+        let mut lists = Lists::new(Place::default(), false);
         for (at, end) in (0..).zip(ends) {
             lists.end(at, end);
         }
@@ -146,8 +149,8 @@ mod tests {
 
     #[test]
     fn a_list_that_failed_after_some_pages_is_partial() {
-        let mut lists = Lists::new(Place::default());
-        lists.page(200);
+        let mut lists = Lists::new(Place::default(), false);
+        lists.count(200, 1);
         lists.end(0, refused());
         assert!(matches!(lists.verdict(None), Outcome::Partial { why } if why.contains("grant x")));
     }
@@ -173,15 +176,27 @@ mod tests {
     }
 
     #[test]
+    fn of_words_an_org_need_not_have_all() {
+        let mut lists = Lists::new(Place::default(), true);
+        lists.end(0, ListEnd::NotUnderstood("status 400".into()));
+        lists.end(1, refused());
+        assert!(matches!(lists.verdict(None), Outcome::FeatureOff), "the first word was not there");
+        lists.end(2, ListEnd::Read);
+        assert_eq!(lists.verdict(None), Outcome::Complete);
+        lists.end(3, ListEnd::Failed("timeout".into()));
+        assert!(matches!(lists.verdict(None), Outcome::Partial { .. }));
+    }
+
+    #[test]
     fn failures_before_a_restart_are_not_forgotten() {
-        let lists = Lists::new(Place { lists: 5, failed: 1, ..Place::default() });
+        let lists = Lists::new(Place { lists: 5, failed: 1, ..Place::default() }, false);
         assert!(matches!(lists.verdict(None), Outcome::Partial { .. }));
     }
 
     proptest! {
         #[test]
         fn the_place_never_passes_a_list_that_has_not_ended(order in Just((0..40u64).collect::<Vec<_>>()).prop_shuffle()) {
-            let mut lists = Lists::new(Place::default());
+            let mut lists = Lists::new(Place::default(), false);
             let mut ended = BTreeSet::new();
             for at in order {
                 lists.end(at, ListEnd::Read);

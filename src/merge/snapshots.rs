@@ -44,6 +44,8 @@ pub struct Begun {
     pub epoch: i64,
     /// The requests that it answers.
     pub requests: Vec<String>,
+    /// Whether it is of all that is configured, so that the schedule counts from it.
+    pub whole: bool,
     /// What the org runs on, as far as is known.
     pub engine: String,
     /// Every collection of it, in the order of the plan.
@@ -141,6 +143,8 @@ pub struct Snapshots {
     pub running: Option<Run>,
     /// The snapshot that ended last.
     pub last: Option<Last>,
+    /// The one of all that is configured that ended last.
+    pub last_whole: Option<Last>,
     /// The last reading of each collection.
     pub standings: BTreeMap<String, Standing>,
 }
@@ -152,6 +156,8 @@ pub struct Run {
     pub epoch: i64,
     /// The requests that it answers.
     pub requests: Vec<String>,
+    /// Whether it is of all that is configured.
+    pub whole: bool,
     /// What the org runs on.
     pub engine: String,
     /// Its collections.
@@ -322,6 +328,7 @@ impl Snapshots {
         self.running = Some(Run {
             epoch: begun.epoch,
             requests: begun.requests,
+            whole: begun.whole,
             engine: begun.engine,
             readings: begun.collections.into_iter().map(reading).collect(),
             rosters: begun.rosters.into_iter().map(|name| (name, 0)).collect(),
@@ -350,7 +357,11 @@ impl Snapshots {
 
     fn end(&mut self, ended: &Ended, at: i64) -> Vec<(i64, String)> {
         let Some(run) = self.running.take_if(|run| run.epoch == ended.epoch) else { return Vec::new() };
-        self.last = Some(Last { epoch: run.epoch, ended_at: at, aborted: ended.aborted.clone() });
+        let last = Last { epoch: run.epoch, ended_at: at, aborted: ended.aborted.clone() };
+        if run.whole {
+            self.last_whole = Some(last.clone());
+        }
+        self.last = Some(last);
         run.rosters.into_keys().map(|name| (run.epoch, name)).collect()
     }
 }

@@ -18,6 +18,7 @@ fn begun(epoch: i64) -> Mark {
     Mark::Begun(Begun {
         epoch,
         requests: vec!["r1".into()],
+        whole: true,
         engine: "identity".into(),
         collections: vec!["users".into(), "user_factors".into()],
         rosters: vec!["users".into()],
@@ -71,6 +72,7 @@ fn a_snapshot_runs_from_its_request_to_its_end() {
     let now = standing(&store);
     assert_eq!(now.running, None);
     assert_eq!(now.last, Some(Last { epoch: 10, ended_at: 7_000, aborted: None }));
+    assert_eq!(now.last_whole, now.last);
     assert_eq!(now.standings["users"].last_complete, Some(10));
     assert!(store.roster(&roster(10), 0, 9).unwrap().is_empty(), "rosters end with their snapshot");
 }

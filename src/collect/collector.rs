@@ -1,0 +1,285 @@
+//! Reads one org for as long as its partition is ours: what was begun is finished, what is asked for or due is begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::land::{Lander, Room, unix_ms};
+use super::observe::Roster;
+use super::org::{Org, Trouble};
+use super::plan::{Engine, Plan, Selection};
+use super::progress::Progress;
+use super::schedule::Schedule;
+use super::snapshot;
+use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
+use crate::error::{Chain, Fatal};
+use crate::landing::{LandingLog, Origin};
+use crate::merge::StateReader;
+use crate::merge::snapshots::{Begun, Ended, Mark, Requested, Run, Snapshots};
+use crate::okta::api::Client;
+use crate::okta::gate::Gate;
+use crate::okta::quota::Priority;
+use crate::okta::{OrgId, Pace, engine, share};
+use crate::telemetry::Component;
+
+/// Pause after trouble that may pass, doubled up to the longest: a broker that restarts is back within seconds.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How an org is read.
+#[derive(Clone)]
+pub struct Settings {
+    /// Which org.
+    pub org: OrgId,
+    /// The way in.
+    pub api: ApiConfig,
+    /// How much of its limits may be used.
+    pub quota: QuotaConfig,
+    /// What is read by itself, and when.
+    pub snapshot: SnapshotConfig,
+    /// How its time goes: as ours, unless it is a simulated one.
+    pub pace: Pace,
+}
+
+/// Where what is read goes, and where it is remembered.
+#[derive(Clone)]
+pub struct Ends {
+    /// The log.
+    pub landing: Arc<dyn LandingLog>,
+    /// Room on the way there, for all orgs together.
+    pub room: Room,
+    /// The state of the org's partition.
+    pub state: Arc<dyn StateReader>,
+    /// Changes with every commit of the partition; its sender goes when the partition does.
+    pub committed: watch::Receiver<u64>,
+}
+
+/// Reads the org until stopped.
+///
+/// # Errors
+/// What only a person can mend, such as a key file that is not there.
+pub async fn run(settings: Settings, ends: Ends, health: Component, stop: CancellationToken) -> Result<(), Fatal> {
+    // Once, so that a way in that cannot work is told at the start.
+    let scopes = Plan::new(&selection(&settings.snapshot), &settings.snapshot.without, Engine::Unknown)
+        .map(|plan| plan.scopes())
+        .unwrap_or_default();
+    client(&settings, &scopes)?;
+    let gate = Gate::new(settings.org.as_str(), share::policy(&settings.quota), settings.pace);
+    let collector = Collector { settings, ends, gate, health };
+    tokio::select! {
+        () = collector.go_on() => {}
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}
+
+struct Collector {
+    settings: Settings,
+    ends: Ends,
+    gate: Gate,
+    health: Component,
+}
+
+impl Collector {
+    async fn go_on(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let worked = self.step().await;
+            let trouble = match worked {
+                Ok(()) | Err(Trouble::Superseded) => {
+                    pause = FIRST_PAUSE;
+                    continue;
+                }
+                // The owner of the partition is gone, and we with it.
+                Err(Trouble::Stopped(_)) => return,
+                Err(trouble) => trouble,
+            };
+            let (org, pause_ms) = (&self.settings.org, pause.as_millis());
+            tracing::warn!(%org, error = %Chain(&trouble), pause_ms, "reading the org pauses");
+            self.health.ready(format!("pauses: {}", Chain(&trouble)));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Finishes the snapshot that runs, begins the next, or waits for something to happen.
+    async fn step(&self) -> Result<(), Trouble> {
+        let mut committed = self.ends.committed.clone();
+        committed.mark_unchanged();
+        let standing = self.standing()?;
+        if let Some(run) = standing.running {
+            return self.finish(run).await;
+        }
+        if let Some(requests) = next_requests(&standing.requests) {
+            return self.begin(&standing, requests).await;
+        }
+        let due = self.schedule().due(&self.settings.org, standing.last_whole.as_ref());
+        let wait = due.map(|due| Duration::from_millis(u64::try_from(due - unix_ms()).unwrap_or(0)));
+        if wait == Some(Duration::ZERO) {
+            return self.begin(&standing, Vec::new()).await;
+        }
+        self.tell(&standing, wait);
+        tokio::select! {
+            () = sleep(wait) => Ok(()),
+            changed = committed.changed() => changed.map_err(|_| Trouble::Stopped("the partition has no owner".into())),
+        }
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::new(&self.settings.snapshot)
+    }
+
+    fn standing(&self) -> Result<Snapshots, Trouble> {
+        Ok(self.ends.state.snapshots(&self.settings.org)?.unwrap_or_default())
+    }
+
+    fn tell(&self, standing: &Snapshots, wait: Option<Duration>) {
+        let last = match &standing.last_whole {
+            None => "no snapshot yet".to_owned(),
+            Some(last) => match &last.aborted {
+                Some(why) => format!("the last snapshot was given up: {why}"),
+                None => "the last snapshot has ended".to_owned(),
+            },
+        };
+        let next = match wait {
+            Some(wait) => format!("the next one in {} minutes", wait.as_secs().div_ceil(60)),
+            None => "the next one on request".to_owned(),
+        };
+        self.health.ready(format!("{last}, {next}"));
+    }
+
+    /// Lands the beginning of a snapshot and waits until it is part of the state.
+    async fn begin(&self, standing: &Snapshots, requests: Vec<Requested>) -> Result<(), Trouble> {
+        let asked: Vec<String> = requests.first().map(|request| request.collections.clone()).unwrap_or_default();
+        let whole = asked.is_empty();
+        let chosen = if whole { selection(&self.settings.snapshot) } else { Selection::Only(asked) };
+        let without: &[String] = if whole { &self.settings.snapshot.without } else { &[] };
+        // The engine is not known before anybody has asked, and asking takes scopes.
+        let planned = Plan::new(&chosen, without, Engine::Unknown);
+        let (org, engine) = self.org_of(&planned.as_ref().map(Plan::scopes).unwrap_or_default()).await?;
+        let planned = Plan::new(&chosen, without, engine);
+        let newest = standing.last.as_ref().map_or(0, |last| last.epoch);
+        let epoch = org.now_ms().max(newest + 1);
+        let (collections, refused) = match planned {
+            Ok(plan) => (plan.collections, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let begun = Mark::Begun(Begun {
+            epoch,
+            requests: requests.into_iter().map(|request| request.id).collect(),
+            whole,
+            engine: engine_name(engine).to_owned(),
+            rosters: Roster::all(&collections).into_iter().map(|roster| roster.name).collect(),
+            collections: collections.iter().map(|collection| collection.name.to_owned()).collect(),
+        });
+        let mut records = vec![snapshot::record(&begun)];
+        if let Some(why) = refused {
+            tracing::warn!(org = %self.settings.org, why, "a snapshot that was asked for cannot be made");
+            records.push(snapshot::record(&Mark::Ended(Ended { epoch, aborted: Some(why) })));
+        } else {
+            tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
+        }
+        org.lander.land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
+        let mut committed = self.ends.committed.clone();
+        loop {
+            committed.mark_unchanged();
+            let standing = self.standing()?;
+            let known = standing.running.map(|run| run.epoch).max(standing.last.map(|last| last.epoch));
+            if known >= Some(epoch) {
+                return Ok(());
+            }
+            org.look_again(&mut committed).await?;
+        }
+    }
+
+    async fn finish(&self, run: Run) -> Result<(), Trouble> {
+        let plan = Plan::new(&Selection::Only(run.readings.keys().cloned().collect()), &[], Engine::Unknown);
+        let (org, _) = self.org_of(&plan.map(|plan| plan.scopes()).unwrap_or_default()).await?;
+        self.health.ready(format!("a snapshot of {} collections runs", run.readings.len()));
+        let epoch = run.epoch;
+        snapshot::run(&org, run).await?;
+        let report = org.progress.report(epoch, org.now_ms() - epoch, &self.gate);
+        let count = |word: &str| report.collections.iter().filter(|row| row.verdict.as_deref() == Some(word)).count();
+        tracing::info!(
+            org = %self.settings.org,
+            epoch,
+            seconds = report.elapsed_ms / 1_000,
+            calls = report.calls,
+            complete = count("complete"),
+            forbidden = count("forbidden"),
+            feature_off = count("feature_off"),
+            partial = count("partial"),
+            failed = count("failed"),
+            "snapshot ended"
+        );
+        Ok(())
+    }
+
+    /// The org, with a client that asks for just these scopes; how much of its limits may be used, and what it runs on.
+    async fn org_of(&self, scopes: &[&str]) -> Result<(Arc<Org>, Engine), Trouble> {
+        let settings = &self.settings;
+        let mut scopes = scopes.to_vec();
+        if !scopes.contains(&share::SCOPE) {
+            scopes.push(share::SCOPE);
+        }
+        let client = client(settings, &scopes).map_err(|fatal| Trouble::NoWayIn(Chain(&fatal).to_string()))?;
+        let meter = self.gate.at(Priority::Snapshot);
+        let engine = match engine::Engine::of(&client, &meter).await {
+            Ok(engine) => engine.into(),
+            Err(fault) => {
+                tracing::debug!(org = %settings.org, %fault, "the org does not say what it runs on");
+                Engine::Unknown
+            }
+        };
+        let (part, why) = share::share_of(&settings.api, &settings.quota, &client, &meter).await;
+        tracing::debug!(org = %settings.org, part, %why, "the share of the org's limits that is used");
+        self.gate.set_share(part);
+        let lander = Lander::new(settings.org.clone(), Arc::clone(&self.ends.landing), self.ends.room.clone());
+        let org = Org {
+            id: settings.org.clone(),
+            client,
+            gate: self.gate.clone(),
+            lander,
+            state: Arc::clone(&self.ends.state),
+            committed: self.ends.committed.clone(),
+            progress: Progress::default(),
+        };
+        Ok((Arc::new(org), engine))
+    }
+}
+
+fn client(settings: &Settings, scopes: &[&str]) -> Result<Client, Fatal> {
+    let seed = u64::try_from(unix_ms()).unwrap_or_default();
+    Client::with_pace(&settings.api, scopes, seed, settings.pace)
+}
+
+fn selection(config: &SnapshotConfig) -> Selection {
+    match (config.collections.is_empty(), config.also.is_empty()) {
+        (false, _) => Selection::Only(config.collections.iter().chain(&config.also).cloned().collect()),
+        (true, false) => Selection::ManagedAnd(config.also.clone()),
+        (true, true) => Selection::Managed,
+    }
+}
+
+/// The request that has waited longest, with all that ask for the same.
+fn next_requests(waiting: &[Requested]) -> Option<Vec<Requested>> {
+    let first = waiting.first()?;
+    Some(waiting.iter().filter(|request| request.collections == first.collections).cloned().collect())
+}
+
+fn engine_name(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Identity => "identity",
+        Engine::Classic => "classic",
+        Engine::Unknown => "unknown",
+    }
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}

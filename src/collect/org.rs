@@ -1,0 +1,74 @@
+//! What all readers of one org share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::land::Lander;
+use super::progress::Progress;
+use crate::ack::NotDelivered;
+use crate::merge::snapshots::{Run, Snapshots};
+use crate::merge::{StateReader, StoreError};
+use crate::okta::api::Client;
+use crate::okta::gate::Gate;
+use crate::okta::{OrgId, Pace};
+
+/// The state is looked at no more often than this, however fast batches are committed: it is written and read as a
+/// whole, about 20 kB.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// An org that is being read.
+pub(super) struct Org {
+    pub id: OrgId,
+    pub client: Client,
+    pub gate: Gate,
+    pub lander: Lander,
+    pub state: Arc<dyn StateReader>,
+    /// Changes with every commit of the partition; its sender goes when the partition does.
+    pub committed: watch::Receiver<u64>,
+    pub progress: Progress,
+}
+
+/// Why reading cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The log did not take a record.
+    #[error("the landing log did not take what was read")]
+    NotLanded(#[source] NotDelivered),
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// The org does not let us in.
+    #[error("{0}")]
+    NoWayIn(String),
+    /// The partition is no longer ours, or the process ends.
+    #[error("stopped: {0}")]
+    Stopped(String),
+    /// Another snapshot runs now.
+    #[error("the snapshot was taken over by another one")]
+    Superseded,
+}
+
+impl Org {
+    /// How the org's time goes.
+    pub fn pace(&self) -> Pace {
+        self.gate.pace()
+    }
+
+    /// How the reading stands, as last committed.
+    pub fn standing(&self) -> Result<Snapshots, Trouble> {
+        Ok(self.state.snapshots(&self.id)?.unwrap_or_default())
+    }
+
+    /// The snapshot that runs, if it is this one.
+    pub fn running(&self, epoch: i64) -> Result<Run, Trouble> {
+        self.standing()?.running.filter(|run| run.epoch == epoch).ok_or(Trouble::Superseded)
+    }
+
+    /// Waits for a commit after the last look.
+    pub async fn look_again(&self, committed: &mut watch::Receiver<u64>) -> Result<(), Trouble> {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        committed.changed().await.map_err(|_| Trouble::Stopped("the partition has no owner".into()))
+    }
+}
