@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Query as Parameters, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, LINK};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
+use tokio_util::io::ReaderStream;
 
 use crate::access::limits::Verdict;
 use crate::access::oauth;
@@ -30,10 +32,17 @@ use crate::logs::{self, Query};
 use crate::org::Org;
 use crate::problem::Problem;
 use crate::rng::Rng;
+use crate::world::seed::Kind;
 
 const LONGEST_FORM: usize = 1 << 20;
 const HUGE: usize = 64 << 20;
 const STALL: Duration = Duration::from_secs(300);
+/// How far off the reset of a refusal for long is: longer than any window.
+const FAR_SECONDS: i64 = 3_600;
+/// How long a slow body pauses in its middle, in the org's time.
+const SLOW_BODY: Duration = Duration::from_secs(20);
+/// What everybody may read: which engine runs the org.
+const METADATA: &str = "/.well-known/okta-organization";
 /// Anonymous calls share one principal.
 const NOBODY: &str = "anonymous";
 
@@ -89,7 +98,10 @@ async fn gate(State(api): Shared, request: Request) -> Response {
     };
     let simultaneous = api.under_way.fetch_add(1, Ordering::Relaxed) + 1;
     let _underway = Underway(&api.under_way);
-    sleep(api.org.clock.wall(api.org.latency)).await;
+    // Even a sleep of no time lasts until the timer's next tick.
+    if !api.org.latency.is_zero() {
+        sleep(api.org.clock.wall(api.org.latency)).await;
+    }
 
     let fault = api.org.faults().next(call.path);
     let mut response = match fault {
@@ -126,10 +138,14 @@ impl Api {
         let principal = caller.as_ref().map_or(NOBODY, |caller| caller.principal.as_str());
         let verdict = self.org.limits().count(call.method.as_str(), call.path, principal, call.now);
         let allowed = verdict.as_ref().is_none_or(|verdict| verdict.allowed);
-        let answer = caller.and_then(|caller| match allowed {
-            true => self.served(call, &caller),
-            false => Err(Problem::too_many()),
-        });
+        let answer = match (call.path, allowed) {
+            (METADATA, true) => Ok(self.metadata(call)),
+            (METADATA, false) => Err(Problem::too_many()),
+            _ => caller.and_then(|caller| match allowed {
+                true => self.served(call, &caller),
+                false => Err(Problem::too_many()),
+            }),
+        };
         let mut response = answer.unwrap_or_else(|problem| problem.into_response(&self.number("oae")));
         if let Some(verdict) = verdict {
             rate_headers(&mut response, &verdict);
@@ -178,6 +194,15 @@ impl Api {
         self.page(call, collection, ids)
     }
 
+    fn metadata(&self, call: &Call<'_>) -> Response {
+        let body = json!({
+            "id": self.org.seed.id(Kind::Org, 0),
+            "pipeline": if self.org.classic { "v1" } else { "idx" },
+            "_links": { "organization": { "href": call.base } },
+        });
+        axum::Json(body).into_response()
+    }
+
     fn logs(&self, call: &Call<'_>, caller: &Caller) -> Result<Response, Problem> {
         if call.method != Method::GET {
             return Err(Problem::method());
@@ -205,8 +230,7 @@ impl Api {
             query: &call.parameters,
             from,
             limit,
-            stream: self.org.stream(),
-            classic: self.org.classic,
+            org: &self.org,
             world: &self.org.world(),
         };
         let page = (collection.answer)(&ask)?;
@@ -282,6 +306,12 @@ impl Api {
                 html(StatusCode::GATEWAY_TIMEOUT)
             }
             Fault::TooManyWithoutReset => problem(Problem::too_many()),
+            Fault::TooManyForLong => {
+                let mut response = problem(Problem::too_many());
+                let reset = call.now.as_second() + FAR_SECONDS;
+                rate_headers(&mut response, &Verdict { allowed: false, limit: 100, remaining: 0, reset });
+                response
+            }
             Fault::TooConcurrent => self.too_concurrent(call),
             Fault::Forbidden => problem(Problem::forbidden()),
             Fault::Unauthorized => problem(Problem::invalid_token()),
@@ -295,6 +325,20 @@ impl Api {
                 let mut headers = parts.headers;
                 headers.remove("content-length");
                 (parts.status, headers, whole.slice(..whole.len() / 2)).into_response()
+            }
+            Fault::SlowBody => {
+                let (parts, body) = self.answer(call, body).into_parts();
+                let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+                let pause = self.org.clock.wall(SLOW_BODY);
+                let (reader, mut writer) = tokio::io::duplex(whole.len().max(1));
+                tokio::spawn(async move {
+                    let (first, second) = whole.split_at(whole.len() / 2);
+                    // A client that does not wait for the rest takes the pipe away; that is its right.
+                    let _ = writer.write_all(first).await;
+                    sleep(pause).await;
+                    let _ = writer.write_all(second).await;
+                });
+                (parts, Body::from_stream(ReaderStream::new(reader))).into_response()
             }
             Fault::ForeignNext | Fault::SelfNext => {
                 let mut response = self.answer(call, body);
@@ -342,17 +386,17 @@ fn rate_headers(response: &mut Response, verdict: &Verdict) {
 /// A page in the form its collection has.
 fn written(call: &Call<'_>, paging: Paging, page: Page, next: Option<String>) -> Response {
     let url = |query: &str| format!("{}{}?{query}", call.base, call.path);
-    let items = page.items;
+    let list = || format!("[{}]", page.items.join(","));
     let body = match paging {
-        Paging::One => items.into_iter().next().unwrap_or(Value::Null),
-        Paging::Link { .. } | Paging::Whole => Value::Array(items),
-        Paging::WholeIn(member) => json!({ member: items }),
+        Paging::One => page.items.into_iter().next().unwrap_or_else(|| String::from("null")),
+        Paging::Link { .. } | Paging::Whole => list(),
+        Paging::WholeIn(member) => format!(r#"{{"{member}":{}}}"#, list()),
         Paging::Body { member, .. } => {
             let links = next.as_ref().map_or(json!({}), |next| json!({ "next": { "href": url(next) } }));
-            json!({ member: items, "_links": links })
+            format!(r#"{{"{member}":{},"_links":{links}}}"#, list())
         }
     };
-    let body = body.to_string().replace("{base}", &call.base);
+    let body = body.replace("{base}", &call.base);
     match paging {
         Paging::Link { .. } => listed(call, body, next),
         _ => ([(CONTENT_TYPE, "application/json")], body).into_response(),

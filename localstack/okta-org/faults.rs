@@ -18,6 +18,8 @@ pub enum Fault {
     Html,
     /// The right reply without its last half.
     Truncated,
+    /// The right reply with a pause in its middle, of 20 seconds of the org's time.
+    SlowBody,
     /// The next link leads to another host.
     ForeignNext,
     /// The next link is the page's own.
@@ -26,6 +28,8 @@ pub enum Fault {
     Huge,
     /// 429 without any rate limit headers.
     TooManyWithoutReset,
+    /// 429 with a reset an hour off.
+    TooManyForLong,
     /// 429 as for too many calls at once.
     TooConcurrent,
     /// 403 E0000006.

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::deeds::{Done, Hand};
 use crate::events::{Made, Maker};
 use crate::faults::Faults;
+use crate::inventory::shapes;
 use crate::rng::Rng;
 use crate::world::seed::Seed;
 use crate::world::{World, stamp};
@@ -166,6 +167,14 @@ impl Org {
 
     pub fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What each principal may use of the rate limits, as the API tells it.
+    pub fn principal_limits(&self) -> Vec<Value> {
+        let percent = self.limits().percent();
+        let principals = self.principals();
+        let limit = |(id, kind)| shapes::principal_limit(&self.seed, id, kind, percent);
+        principals.by_type().into_iter().map(limit).collect()
     }
 
     /// Logs the next event of the day.

@@ -181,6 +181,37 @@ async fn classic_has_no_devices_and_no_sign_in_policies_of_apps() {
 }
 
 #[tokio::test]
+async fn everybody_may_read_which_engine_runs_the_org() {
+    for (classic, pipeline) in [(false, "idx"), (true, "v1")] {
+        let bench = Bench::start(|settings| settings.classic = classic).await;
+        let reply = bench.http.get(format!("{}/.well-known/okta-organization", bench.url)).send().await;
+        let told: Value = reply.expect("a reply").json().await.expect("JSON");
+        assert_eq!(told["pipeline"], pipeline);
+        assert_eq!(bench.json("/.well-known/okta-organization").await["id"], told["id"]);
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_principals_are_those_of_the_principals_there_are() {
+    let bench = Bench::start(|_| ()).await;
+    for n in 0..60 {
+        bench.principal(json!({ "id": format!("client {n}"), "secret": "s" }));
+    }
+    let path = "/api/v1/principal-rate-limits";
+    assert_eq!(code(bench.reply(path).await).await, (400, String::from("E0000001")));
+    let other = bench.reply(&format!("{path}?filter=principalId%20eq%20%22admin%22")).await;
+    assert_eq!(code(other).await, (400, String::from("E0000053")));
+    let of_type = |kind: &str| format!("{path}?filter=principalType%20eq%20%22{kind}%22&limit=200");
+    assert_eq!(bench.json(&of_type("OAUTH_CLIENT")).await.as_array().map(Vec::len), Some(50), "the most of a page");
+    let clients = bench.list(&of_type("OAUTH_CLIENT")).await;
+    assert_eq!((clients.len(), ids(&clients).len()), (60, 60));
+    let tokens = bench.list(&of_type("SSWS_TOKEN")).await;
+    assert_eq!((tokens.len(), &tokens[0]["principalId"]), (1, &json!("admin")));
+    assert_eq!(tokens[0]["defaultPercentage"], 50);
+    assert_eq!(bench.json(&format!("{path}/{}", tokens[0]["id"].as_str().expect("an id"))).await, tokens[0]);
+}
+
+#[tokio::test]
 async fn a_secret_gets_a_token_for_what_the_client_was_granted() {
     let bench = Bench::start(|_| ()).await;
     let client = json!({
@@ -407,4 +438,13 @@ async fn faults_come_as_ordered_and_pass() {
     let unlimited = order("too_many_without_reset").await;
     assert!(unlimited.status() == 429 && !unlimited.headers().contains_key("x-rate-limit-reset"));
     assert_eq!(bench.reply("/api/v1/groups").await.status(), StatusCode::OK);
+    let for_long = order("too_many_for_long").await;
+    let reset: i64 = for_long.headers()["x-rate-limit-reset"].to_str().expect("text").parse().expect("a number");
+    assert!(for_long.status() == 429 && reset > bench.org.clock.now().as_second() + 3_500);
+    let mut slow = order("slow_body").await;
+    assert!(slow.chunk().await.expect("a beginning").is_some());
+    let rest = tokio::time::timeout(Duration::from_millis(100), slow.chunk());
+    assert!(rest.await.is_err(), "the rest comes 20 seconds later");
+    bench.org.clock.set(Duration::ZERO, Some(10_000.0));
+    assert_eq!(order("slow_body").await.json::<Vec<Value>>().await.expect("all of it").len(), 2);
 }

@@ -15,6 +15,7 @@ use crate::ingest::sqs::SqsQueue;
 use crate::kafka::{Cluster, QUESTION_TIMEOUT};
 use crate::okta::api::{Client, Meter, Request, Seen};
 use crate::okta::quota::Headers;
+use crate::okta::share::share_of;
 use crate::publish::Topics;
 
 /// Ask every part of the outside world whether the worker could use it
@@ -114,21 +115,25 @@ async fn event_rule(aws: &aws_config::SdkConfig, rule: &str, queue_arn: Option<&
     }
 }
 
-/// Whether the org lets us in and its System Log can be read: one call for one event.
-async fn org_api(org: &OrgConfig) -> Option<Finding> {
-    let api = org.api.as_ref()?;
+/// Whether the org lets us in and its System Log can be read: one call for one event. Then, how much of its API is ours.
+async fn org_api(org: &OrgConfig) -> Vec<Finding> {
+    let Some(api) = &org.api else { return Vec::new() };
     let what = format!("Okta API of {}", org.id);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let client = match Client::new(api, &["okta.logs.read"], now.as_secs()) {
+    let client = match Client::new(api, &["okta.logs.read", "okta.principalRateLimits.read"], now.as_secs()) {
         Ok(client) => client,
-        Err(error) => return Some(failed(&what, &Chain(&error).to_string())),
+        Err(error) => return vec![failed(&what, &Chain(&error).to_string())],
     };
     let limit = SeenLimit::default();
     let request = Request::list("/api/v1/logs").query("limit", "1").id_key("uuid");
-    Some(match client.get(&request, &limit).await {
-        Ok(_) => fine(&what, &format!("{}: the System Log can be read{limit}", api.url)),
-        Err(fault) => failed(&what, &fault.to_string()),
-    })
+    if let Err(fault) = client.get(&request, &limit).await {
+        return vec![failed(&what, &fault.to_string())];
+    }
+    let (share, why) = share_of(api, &org.quota, &client, &()).await;
+    vec![
+        fine(&what, &format!("{}: the System Log can be read{limit}", api.url)),
+        fine(&format!("Okta quota of {}", org.id), &format!("{:.0} % may be used: {why}", share * 100.0)),
+    ]
 }
 
 /// Remembers what the last answer said about the rate limit.

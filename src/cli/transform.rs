@@ -140,7 +140,7 @@ impl Transform {
     }
 
     fn orgs(&self) -> QueueOrgs {
-        let org = OrgConfig { id: self.org.clone(), event_source: None, api: None };
+        let org = OrgConfig { id: self.org.clone(), event_source: None, ..OrgConfig::default() };
         let limits =
             QueueConfig { orgs: vec![self.org.clone()], max_body_bytes: MAX_LINE_BYTES, ..QueueConfig::default() };
         QueueOrgs::new(&limits, &[org])

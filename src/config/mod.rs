@@ -17,7 +17,7 @@ pub use aws::{AwsConfig, QueueConfig};
 pub use kafka::{KafkaConfig, OauthConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TopicsConfig};
 pub use load::{ConfigError, load};
 pub(crate) use okta::is_loopback;
-pub use okta::{ApiConfig, ApiKeyConfig, Dpop, KeyAlgorithm};
+pub use okta::{ApiConfig, ApiKeyConfig, Dpop, KeyAlgorithm, QuotaConfig, Share};
 pub use reference::{reference, schema};
 pub use secret::Secret;
 pub use worker::{

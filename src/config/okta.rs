@@ -145,6 +145,93 @@ impl JsonSchema for Dpop {
     }
 }
 
+/// `[org.quota]`
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaConfig {
+    /// The part of Okta's rate limits that may be used, 0.05 to 1.0 of what its answers show; others' calls count, too.
+    /// `"auto"`: all of it where Okta gives our client a limit of its own, as the answers then show that one; otherwise
+    /// half. Okta tells which it is to a client with the scope `okta.principalRateLimits.read`.
+    pub share: Share,
+    /// The most calls under way at once, 1 to 75. Okta allows a whole org 75, or 35 where it is a free one.
+    pub concurrency: u32,
+}
+
+impl Default for QuotaConfig {
+    fn default() -> Self {
+        // Under the 35 of the smallest kind of org, and less than half of the 75 of the others.
+        Self { share: Share::Auto, concurrency: 30 }
+    }
+}
+
+/// The part of a limit that may be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(try_from = "ShareWord")]
+pub enum Share {
+    /// What Okta gives us.
+    #[default]
+    Auto,
+    /// So much.
+    Part(f64),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number or \"auto\"")]
+enum ShareWord {
+    Part(f64),
+    Word(String),
+}
+
+impl TryFrom<ShareWord> for Share {
+    type Error = &'static str;
+
+    fn try_from(word: ShareWord) -> Result<Self, Self::Error> {
+        match word {
+            ShareWord::Part(part) => Ok(Self::Part(part)),
+            ShareWord::Word(word) if word == "auto" => Ok(Self::Auto),
+            // Every value can come from the environment, where all are text.
+            ShareWord::Word(word) => word.parse().map(Self::Part).map_err(|_| "expected a number or \"auto\""),
+        }
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Part(part) => serializer.serialize_f64(*part),
+        }
+    }
+}
+
+impl JsonSchema for Share {
+    fn schema_name() -> Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": "auto"}, {"type": "number", "minimum": LEAST_SHARE, "maximum": 1.0}]})
+    }
+}
+
+/// Less than this of the smallest published limits, 20 calls a minute, is no whole call.
+const LEAST_SHARE: f64 = 0.05;
+
+/// What cannot work in one `[org.quota]`, each problem with its key.
+pub(super) fn quota_problems(org: &str, quota: &QuotaConfig) -> Vec<String> {
+    let share = match quota.share {
+        Share::Auto => true,
+        Share::Part(part) => (LEAST_SHARE..=1.0).contains(&part),
+    };
+    let checks = [
+        (share, "share: \"auto\", or 0.05 to 1.0"),
+        // What Okta allows a whole org.
+        ((1..=75).contains(&quota.concurrency), "concurrency: 1 to 75"),
+    ];
+    let broken = checks.into_iter().filter(|(fine, _)| !fine);
+    broken.map(|(_, problem)| format!("org.quota.{problem} (org {org:?})")).collect()
+}
+
 /// What cannot work in one `[org.api]`, each problem with its key.
 pub(super) fn problems(org: &str, api: &ApiConfig) -> Vec<String> {
     let mut problems = url_problems(org, api);
@@ -265,6 +352,29 @@ mod tests {
         assert!(problems("acme", &allowed).is_empty());
         for url in ["http://127.0.0.1.evil.com", "http://localhost.evil.com"] {
             assert!(!problems("acme", &read(&format!("url = '{url}'\ntoken = {secret}"))).is_empty(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_auto_or_a_part() {
+        let quota = |text: &str| toml::from_str::<QuotaConfig>(text);
+        assert_eq!(quota("").unwrap().share, Share::Auto);
+        for (text, share) in [("'auto'", Share::Auto), ("0.25", Share::Part(0.25)), ("'0.25'", Share::Part(0.25))] {
+            let quota = quota(&format!("share = {text}")).unwrap();
+            assert_eq!(quota.share, share);
+            assert_eq!(quota_problems("acme", &quota), Vec::<String>::new());
+        }
+        assert_eq!(quota("share = 1").unwrap().share, Share::Part(1.0));
+        assert!(quota("share = 'most'").is_err());
+        for (text, expected) in [
+            ("share = 0.04", "org.quota.share: \"auto\", or 0.05 to 1.0"),
+            ("share = 50", "org.quota.share"),
+            ("share = nan", "org.quota.share"),
+            ("concurrency = 0", "org.quota.concurrency: 1 to 75"),
+            ("concurrency = 76", "org.quota.concurrency: 1 to 75"),
+        ] {
+            let found = quota_problems("acme", &quota(text).unwrap());
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{text}: {found:?}");
         }
     }
 

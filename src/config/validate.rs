@@ -38,7 +38,8 @@ fn orgs(config: &Config, check: &mut Check<'_>) {
             });
             check(sources.insert(source), &|| format!("org.event_source: {source:?} belongs to two orgs"));
         }
-        org.api.iter().flat_map(|api| okta::problems(id, api)).for_each(|problem| check(false, &|| problem.clone()));
+        let api = org.api.iter().flat_map(|api| okta::problems(id, api));
+        api.chain(okta::quota_problems(id, &org.quota)).for_each(|problem| check(false, &|| problem.clone()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ApiConfig;
+use super::{ApiConfig, QuotaConfig};
 use crate::error::{ExitStatus, Fatal};
 use crate::ocsf::EventTypes;
 
@@ -57,6 +57,8 @@ pub struct OrgConfig {
     /// `token`; `client_id` and `client_secret`; or `client_id` and one `[[org.api.key]]` or two. `docs/okta-access.md`
     /// says how to get each.
     pub api: Option<ApiConfig>,
+    /// How much of the org's API the worker may use up.
+    pub quota: QuotaConfig,
 }
 
 /// Where a log lives.

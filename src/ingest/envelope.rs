@@ -192,7 +192,11 @@ mod tests {
     fn orgs(sources: &[(&str, Option<&str>)]) -> QueueOrgs {
         let orgs: Vec<_> = sources
             .iter()
-            .map(|(id, source)| OrgConfig { id: (*id).into(), event_source: source.map(Into::into), api: None })
+            .map(|(id, source)| OrgConfig {
+                id: (*id).into(),
+                event_source: source.map(Into::into),
+                ..OrgConfig::default()
+            })
             .collect();
         let queue = QueueConfig { orgs: orgs.iter().map(|org| org.id.clone()).collect(), ..QueueConfig::default() };
         QueueOrgs::new(&queue, &orgs)

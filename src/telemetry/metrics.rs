@@ -45,6 +45,11 @@ const EVENT_AGE_SECONDS: &str = "okta_ocsf_event_age_seconds";
 const PARTITIONS: &str = "okta_ocsf_partitions_owned";
 const PARTITION_OFFSET: &str = "okta_ocsf_partition_next_offset";
 const PARTITION_RESTARTS: &str = "okta_ocsf_partition_restarts_total";
+const OKTA_CALLS: &str = "okta_ocsf_okta_calls_total";
+const OKTA_REFUSED: &str = "okta_ocsf_okta_refused_total";
+const OKTA_LIMIT: &str = "okta_ocsf_okta_limit";
+const OKTA_REMAINING: &str = "okta_ocsf_okta_remaining";
+const OKTA_WAIT_SECONDS: &str = "okta_ocsf_okta_wait_seconds";
 const KAFKA_QUEUE: &str = "okta_ocsf_kafka_queue_messages";
 const KAFKA_QUEUE_BYTES: &str = "okta_ocsf_kafka_queue_bytes";
 const KAFKA_RTT: &str = "okta_ocsf_kafka_broker_rtt_p99_seconds";
@@ -78,6 +83,11 @@ pub const ALL: &[Description] = &[
     Description(PARTITIONS, Kind::Gauge, &[], "Landing partitions that this process owns."),
     Description(PARTITION_OFFSET, Kind::Gauge, &["partition"], "The next landing offset to fold."),
     Description(PARTITION_RESTARTS, Kind::Counter, &["partition"], "Times that a partition was reopened after an error that may pass."),
+    Description(OKTA_CALLS, Kind::Counter, &["org", "bucket"], "Calls to an org's API, by rate limit bucket; what brought no answer included."),
+    Description(OKTA_REFUSED, Kind::Counter, &["org", "bucket"], "Calls that Okta refused with 429: the bucket was used up; `concurrency`: too many under way in the org."),
+    Description(OKTA_LIMIT, Kind::Gauge, &["org", "bucket"], "Calls a minute that Okta's answers show as the limit."),
+    Description(OKTA_REMAINING, Kind::Gauge, &["org", "bucket"], "Calls of them that were left by the last answer."),
+    Description(OKTA_WAIT_SECONDS, Kind::Histogram, &["priority"], "How long calls have waited for their turn in the quota."),
     Description(KAFKA_QUEUE, Kind::Gauge, &["client"], "Messages in librdkafka's queues."),
     Description(KAFKA_QUEUE_BYTES, Kind::Gauge, &["client"], "Bytes in librdkafka's queues."),
     Description(KAFKA_RTT, Kind::Gauge, &["client", "broker"], "99th percentile of the request round trip."),
@@ -185,6 +195,20 @@ mod record {
     }
     pub fn partition_restarted(partition: i32) {
         counter!(PARTITION_RESTARTS, "partition" => partition.to_string()).increment(1);
+    }
+
+    pub fn okta_called(org: &str, bucket: &str) {
+        counter!(OKTA_CALLS, "org" => org.to_owned(), "bucket" => bucket.to_owned()).increment(1);
+    }
+    pub fn okta_refused(org: &str, bucket: &str) {
+        counter!(OKTA_REFUSED, "org" => org.to_owned(), "bucket" => bucket.to_owned()).increment(1);
+    }
+    pub fn okta_quota(org: &str, bucket: &str, limit: u32, remaining: u32) {
+        gauge!(OKTA_LIMIT, "org" => org.to_owned(), "bucket" => bucket.to_owned()).set(f64::from(limit));
+        gauge!(OKTA_REMAINING, "org" => org.to_owned(), "bucket" => bucket.to_owned()).set(f64::from(remaining));
+    }
+    pub fn okta_waited(priority: &'static str, waited: Duration) {
+        histogram!(OKTA_WAIT_SECONDS, "priority" => priority).record(waited);
     }
 
     /// librdkafka's own statistics, as it reports them at an interval.

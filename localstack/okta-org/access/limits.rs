@@ -139,6 +139,11 @@ impl Limits {
         self.profile.concurrency
     }
 
+    /// How much of a bucket one principal may use, in percent.
+    pub fn percent(&self) -> u32 {
+        (self.profile.share * 100.0).round() as u32
+    }
+
     /// Counts one call of a principal; None where nothing is limited.
     pub fn count(&mut self, method: &str, path: &str, principal: &str, now: Timestamp) -> Option<Verdict> {
         let fits = |(nth, bucket): (usize, &Bucket)| Some((bucket.fit(method, path)?, nth));

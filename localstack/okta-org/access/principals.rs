@@ -108,6 +108,15 @@ impl Principals {
         ids
     }
 
+    /// All principals by id, with the type that they have for Okta: one with a token and a key is two.
+    pub fn by_type(&self) -> Vec<(&str, &'static str)> {
+        let is_client = |id: &str| self.get(id).is_some_and(|found| found.secret.is_some() || found.jwks.is_some());
+        let is_token = |id: &str| self.get(id).is_some_and(|found| found.token.is_some());
+        let clients = self.ids().into_iter().filter(|id| is_client(id)).map(|id| (id, "OAUTH_CLIENT"));
+        let tokens = self.ids().into_iter().filter(|id| is_token(id)).map(|id| (id, "SSWS_TOKEN"));
+        clients.chain(tokens).collect()
+    }
+
     /// Hands out an access token; those that have expired are forgotten.
     pub fn grant(&mut self, grant: Grant, now: Timestamp) -> String {
         self.grants.retain(|_, grant| grant.expires > now);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::inventory::filter::{Filter, Found, Operator};
 use crate::inventory::page::{Page, walk};
 use crate::inventory::shapes;
+use crate::org::Org;
 use crate::problem::Problem;
 use crate::world::people::{self, derived_times};
 use crate::world::relations::Relation;
@@ -24,9 +25,8 @@ pub struct Ask<'a> {
     pub query: &'a HashMap<String, String>,
     pub from: u64,
     pub limit: usize,
-    /// Whether the log stream is active; None without a log stream.
-    pub stream: Option<bool>,
-    pub classic: bool,
+    /// What is not of the world: its settings, its principals.
+    pub org: &'a Org,
 }
 
 pub type Answer = Result<Page, Problem>;
@@ -68,7 +68,12 @@ impl Ask<'_> {
 
     /// Those objects of the kind that `wanted` picks.
     pub fn some(&self, kind: Kind, wanted: impl Fn(&Value) -> bool) -> Answer {
-        let item = |index| self.world.object(kind, index, None).filter(&wanted);
+        self.shown(kind, |object| wanted(&object).then_some(object))
+    }
+
+    /// The objects of the kind, each as `show` makes it, or left out.
+    pub fn shown(&self, kind: Kind, show: impl Fn(Value) -> Option<Value>) -> Answer {
+        let item = |index| show(self.world.object(kind, index, None)?);
         Ok(walk(self.from, self.world.count(kind), self.limit, |at| at, item))
     }
 
@@ -80,9 +85,13 @@ impl Ask<'_> {
 
     /// The items of a list that belongs to another object.
     pub fn items(&self, kind: Kind, index: u64) -> Answer {
+        Ok(Page::whole(self.list(kind, index)))
+    }
+
+    pub fn list(&self, kind: Kind, index: u64) -> Vec<Value> {
         let list = self.world.object(kind, index, None);
         let items = list.and_then(|mut list| list["items"].as_array_mut().map(std::mem::take));
-        Ok(Page::whole(items.unwrap_or_default()))
+        items.unwrap_or_default()
     }
 
     pub fn users(&self) -> Answer {
@@ -213,16 +222,16 @@ impl Ask<'_> {
 
     fn linked_count(&self, relation: Relation, left: u64) -> usize {
         let total = self.world.walk_length(relation, left);
-        let skip = |at| self.world.next_position(relation, left, at);
-        let item = |at| self.world.link_at(relation, left, at, None).map(|_| Value::Null);
-        walk(0, total, usize::MAX, skip, item).items.len()
+        let next = |at| Some(self.world.next_position(relation, left, at)).filter(|at| *at < total);
+        let positions = std::iter::successors(next(0), |at| next(at + 1));
+        positions.filter(|at| self.world.link_at(relation, left, *at, None).is_some()).count()
     }
 
-    /// The groups or applications that this object is in.
-    pub fn lefts(&self, relation: Relation, kind: Kind, right: u64) -> Answer {
+    /// The groups or applications that this object is in, each made into what the collection shows.
+    pub fn lefts(&self, relation: Relation, kind: Kind, right: u64, show: impl Fn(Value) -> Value) -> Answer {
         let item = |left| {
             self.world.linked(relation, left, right, None)?;
-            self.world.object(kind, left, None)
+            self.world.object(kind, left, None).map(&show)
         };
         Ok(walk(self.from, self.world.count(kind), self.limit, |at| at, item))
     }
@@ -279,11 +288,30 @@ impl Ask<'_> {
         Ok(walk(self.from, self.world.count(Kind::User), self.limit, |at| at, item))
     }
 
+    /// The limits of the principals there really are, of the type that the filter must name.
+    pub fn principal_limits(&self) -> Answer {
+        let filter = self.parsed("filter", Problem::filter)?;
+        let filter = filter.ok_or_else(|| Problem::invalid("filter", "The filter parameter is required."))?;
+        if !filter.uses_only(&|name, operator| name == "principalType" && operator == Operator::Eq) {
+            return Err(Problem::filter("principal rate limits can be filtered by principalType eq only"));
+        }
+        let limits = self.org.principal_limits();
+        let wanted: Vec<_> = limits.into_iter().filter(|limit| filter.holds(&mut |name| found(limit, name))).collect();
+        let item = |at| usize::try_from(at).ok().and_then(|at| wanted.get(at).cloned());
+        Ok(walk(self.from, wanted.len() as u64, self.limit, |at| at, item))
+    }
+
+    pub fn principal_limit(&self) -> Answer {
+        let id = self.ids.first().copied().unwrap_or_default();
+        let found = self.org.principal_limits().into_iter().find(|limit| limit["id"] == id);
+        found.map(Page::one).ok_or_else(|| Problem::not_found(id))
+    }
+
     pub fn policies(&self) -> Answer {
         let wanted = self.param("type").ok_or_else(|| Problem::invalid("type", "The type parameter is required."))?;
         let known = shapes::POLICY_TYPES.iter().any(|(kind, _)| *kind == wanted);
         let classic_has = ["OKTA_SIGN_ON", "PASSWORD", "MFA_ENROLL", "IDP_DISCOVERY"].contains(&wanted);
-        if !known || (self.classic && !classic_has) {
+        if !known || (self.org.classic && !classic_has) {
             return Err(Problem::invalid("type", format!("Invalid policy type {wanted}.")));
         }
         self.some(Kind::Policy, |policy| policy["type"] == wanted)

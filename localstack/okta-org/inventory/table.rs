@@ -86,7 +86,7 @@ pub const COLLECTIONS: &[Collection] = &[
     // People.
     row("/api/v1/users", "okta.users.read", link(200, 200), |a| a.users()),
     row("/api/v1/users/{}", "okta.users.read", Paging::One, |a| a.one(0, Kind::User)),
-    row("/api/v1/users/{}/groups", "okta.users.read", ALL, |a| a.lefts(Relation::Members, Kind::Group, a.index(0, Kind::User)?)),
+    row("/api/v1/users/{}/groups", "okta.users.read", ALL, |a| a.lefts(Relation::Members, Kind::Group, a.index(0, Kind::User)?, |group| group)),
     row("/api/v1/users/{}/factors", "okta.users.read", Paging::Whole, |a| a.items(Kind::UserFactors, a.index(0, Kind::User)?)),
     row("/api/v1/users/{}/authenticator-enrollments", "okta.users.read", Paging::Whole, enrollments).oie(),
     row("/api/v1/users/{}/roles", "okta.roles.read", Paging::Whole, |a| a.items(Kind::UserRoles, a.index(0, Kind::User)?)).iam(),
@@ -104,7 +104,7 @@ pub const COLLECTIONS: &[Collection] = &[
     row("/api/v1/groups/rules/{}", "okta.groups.read", Paging::One, |a| a.one(0, Kind::GroupRule)),
     row("/api/v1/groups/{}", "okta.groups.read", Paging::One, |a| a.one(0, Kind::Group)),
     row("/api/v1/groups/{}/users", "okta.groups.read", link(1000, 1000), |a| a.linked(Relation::Members, a.index(0, Kind::Group)?, |user, _| a.world.object(Kind::User, user, None))),
-    row("/api/v1/groups/{}/apps", "okta.groups.read", link(20, 200), |a| a.lefts(Relation::AppGroups, Kind::App, a.index(0, Kind::Group)?)),
+    row("/api/v1/groups/{}/apps", "okta.groups.read", link(20, 200), |a| a.lefts(Relation::AppGroups, Kind::App, a.index(0, Kind::Group)?, |app| app)),
     row("/api/v1/groups/{}/owners", "okta.groups.read", link(1000, 1000), |a| a.items(Kind::GroupOwners, a.index(0, Kind::Group)?)),
     row("/api/v1/groups/{}/roles", "okta.roles.read", Paging::Whole, |a| a.items(Kind::GroupRoles, a.index(0, Kind::Group)?)).iam(),
     // Applications.
@@ -144,7 +144,8 @@ pub const COLLECTIONS: &[Collection] = &[
     row("/api/v1/api-tokens", "okta.apiTokens.read", Paging::Whole, |a| a.all(Kind::ApiToken)),
     row("/api/v1/api-tokens/{}", "okta.apiTokens.read", Paging::One, |a| a.one(0, Kind::ApiToken)),
     row("/integrations/api/v1/api-services", "okta.oauthIntegrations.read", link(50, 200), |a| a.all(Kind::Integration)),
-    row("/api/v1/principal-rate-limits", "okta.principalRateLimits.read", link(20, 200), |a| a.all(Kind::RateLimit)),
+    row("/api/v1/principal-rate-limits", "okta.principalRateLimits.read", link(20, 50), |a| a.principal_limits()),
+    row("/api/v1/principal-rate-limits/{}", "okta.principalRateLimits.read", Paging::One, |a| a.principal_limit()),
     // The org's guard and its rules.
     row("/api/v1/policies", "okta.policies.read", ALL, |a| a.policies()),
     row("/api/v1/policies/{}", "okta.policies.read", Paging::One, |a| a.one(0, Kind::Policy)),
@@ -239,14 +240,13 @@ fn app_groups(ask: &Ask<'_>) -> Answer {
 }
 
 fn app_links(ask: &Ask<'_>) -> Answer {
-    let apps = ask.lefts(Relation::AppUsers, Kind::App, ask.index(0, Kind::User)?)?;
-    let link = |app: &Value| {
+    let link = |app: Value| {
         json!({
             "id": app["id"], "label": app["label"], "appName": app["name"], "appInstanceId": app["id"], "hidden": false,
             "linkUrl": format!("{{base}}/home/{}", app["name"].as_str().unwrap_or_default()),
         })
     };
-    Ok(Page::whole(apps.items.iter().map(link).collect()))
+    ask.lefts(Relation::AppUsers, Kind::App, ask.index(0, Kind::User)?, link)
 }
 
 fn linked_objects(ask: &Ask<'_>) -> Answer {
@@ -273,7 +273,7 @@ fn enrollments(ask: &Ask<'_>) -> Answer {
     };
     let mut all =
         vec![enrolled(0, "password", "okta_password", "Password"), enrolled(1, "email", "okta_email", "Email")];
-    for (nth, factor) in (2..).zip(ask.items(Kind::UserFactors, user)?.items) {
+    for (nth, factor) in (2..).zip(ask.list(Kind::UserFactors, user)) {
         match factor["factorType"].as_str() {
             Some("push") => all.push(enrolled(nth, "app", "okta_verify", "Okta Verify")),
             Some("webauthn") => all.push(enrolled(nth, "security_key", "webauthn", "Security Key or Biometric")),
@@ -330,14 +330,13 @@ fn policy_rules(ask: &Ask<'_>) -> Answer {
 
 /// What the org itself thinks of its log stream.
 fn log_streams(ask: &Ask<'_>) -> Answer {
-    let Some(active) = ask.stream else {
+    let Some(active) = ask.org.stream() else {
         return Ok(Page::whole(Vec::new()));
     };
-    let mut page = ask.all(Kind::LogStream)?;
-    for stream in &mut page.items {
+    ask.shown(Kind::LogStream, |mut stream| {
         stream["status"] = json!(if active { "ACTIVE" } else { "INACTIVE" });
-    }
-    Ok(page)
+        Some(stream)
+    })
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Kind {
             Self::Mapping => "prm",
             Self::Realm => "gre",
             Self::RealmAssignment => "rul",
-            Self::RateLimit => "0lp",
+            Self::RateLimit => "prl",
             Self::CustomRole => "cr0",
             Self::ResourceSet => "iam",
             Self::Resource => "ire",

@@ -13,6 +13,7 @@ use super::retry::Tries;
 use super::transport::{Reply, Transport};
 use crate::config::ApiConfig;
 use crate::error::Fatal;
+use crate::okta::Pace;
 
 /// Asks for users without what is secret or slow about them.
 const WITHOUT_CREDENTIALS: &str =
@@ -38,13 +39,20 @@ impl Client {
         Ok(Self { transport, login })
     }
 
+    /// The same client in another time than the machine's: the times of answers, the pauses between tries and the lives
+    /// of tokens go by it. To be called before the first request.
+    #[must_use]
+    pub fn at_pace(self, pace: Pace) -> Self {
+        Self { transport: self.transport.at_pace(pace), ..self }
+    }
+
     /// Gets a page or an object. Troubles that pass by themselves within seconds are waited out; all others, and every
     /// 429, are the caller's.
     ///
     /// # Errors
     /// What is to be done instead of using the answer.
     pub async fn get<M: Meter>(&self, request: &Request, meter: &M) -> Result<Answer, ApiFault> {
-        let mut tries = Tries::new(&self.transport.dice);
+        let mut tries = Tries::new(&self.transport.dice, self.transport.clock.pace);
         loop {
             let fault = match self.attempt(request, meter).await {
                 Ok(answer) => return Ok(answer),
@@ -53,7 +61,7 @@ impl Client {
             let pause = fault.verdict.retry().and_then(|retry| tries.pause(retry.after));
             let Some(pause) = pause else { return Err(fault) };
             tracing::debug!(%fault, pause_ms = pause.as_millis(), "the request is tried again");
-            tokio::time::sleep(pause).await;
+            self.transport.clock.pace.sleep(pause).await;
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::okta::Pace;
 
 /// A `Date` header has whole seconds: the answer was written within the second that it names.
 const DATE_RESOLUTION_MS: i64 = 1_000;
@@ -20,16 +21,29 @@ struct Offset {
     used: i64,
 }
 
-/// Okta's clock.
+/// Okta's clock, beside our own.
 #[derive(Debug, Default)]
-pub(super) struct Clock(Mutex<Offset>);
+pub(super) struct Clock {
+    pub pace: Pace,
+    offset: Mutex<Offset>,
+}
 
 impl Clock {
+    /// Okta's clock, as long as nothing else is known ours, which goes at this pace.
+    pub fn new(pace: Pace) -> Self {
+        Self { pace, offset: Mutex::default() }
+    }
+
+    /// This machine's time, in milliseconds since the Unix epoch.
+    pub fn here_ms(&self) -> i64 {
+        self.pace.wall_ms()
+    }
+
     /// Learns from an answer: Okta wrote `date_ms` between our `asked_ms` and `answered_ms`. Each answer narrows what
     /// the ones before it left open; one that contradicts them means that a clock was set, and counts alone.
     pub fn learn(&self, date_ms: i64, asked_ms: i64, answered_ms: i64) {
         let (least, most) = (date_ms - answered_ms, date_ms + DATE_RESOLUTION_MS - asked_ms);
-        let mut offset = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
         let narrowed = offset.bounds.map(|(known_least, known_most)| (known_least.max(least), known_most.min(most)));
         let (least, most) = narrowed.filter(|(least, most)| least <= most).unwrap_or((least, most));
         offset.bounds = Some((least, most));
@@ -47,7 +61,7 @@ impl Clock {
 
     /// The time at Okta in whole seconds, as JWTs want it.
     pub fn now_seconds(&self) -> i64 {
-        self.at_okta(now_ms()).div_euclid(1_000)
+        self.at_okta(self.here_ms()).div_euclid(1_000)
     }
 
     /// How wrong this machine's clock is, if it is so wrong that Okta may refuse what we sign.
@@ -57,7 +71,7 @@ impl Clock {
     }
 
     fn offset_ms(&self) -> i64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).used
+        self.offset.lock().unwrap_or_else(PoisonError::into_inner).used
     }
 }
 
@@ -75,12 +89,6 @@ impl fmt::Display for ClockError {
         let side = if self.behind_ms > 0 { "behind" } else { "ahead of" };
         write!(f, "the clock of this machine is {minutes} {unit} {side} Okta's")
     }
-}
-
-/// This machine's time.
-pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

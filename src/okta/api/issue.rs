@@ -221,7 +221,8 @@ impl OauthClient {
             refused.extend(missing.filter(|scope| !refused.contains(scope)).cloned().collect::<Vec<_>>());
         }
         tracing::debug!(expires_in = answer.expires_in, bound, "Okta issued a token");
-        Ok(Token::new(answer.access_token.into(), bound, asked, Duration::from_secs(answer.expires_in)))
+        let life = Duration::from_secs(answer.expires_in);
+        Ok(Token::new(answer.access_token.into(), bound, asked, life, transport.clock.pace))
     }
 
     /// A request that brought no reply, or none that counts.

@@ -15,6 +15,7 @@ use super::keys::KeyRing;
 use super::transport::Transport;
 use crate::config::{ApiConfig, Dpop, Secret};
 use crate::error::{ExitStatus, Fatal};
+use crate::okta::Pace;
 
 /// A token is renewed so long before its end, or in the last fifth of a shorter life. Our measure of its age stands
 /// still while the machine sleeps, and Okta's clock may drift against it; five minutes is what common verifiers forgive.
@@ -70,11 +71,12 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// A token that was asked for at `asked` and lives so long from then at least.
-    pub fn new(secret: SecretString, bound: bool, asked: Instant, life: Duration) -> Self {
+    /// A token that was asked for at `asked` and lives so long from then at least, by the org's time.
+    pub fn new(secret: SecretString, bound: bool, asked: Instant, life: Duration, pace: Pace) -> Self {
         let life = life.min(LONGEST_LIFE);
         let margin = RENEWAL_MARGIN.min(life / 5);
-        Self { secret, bound, renew: asked + (life - margin), end: asked + life }
+        let after = |span| asked + pace.machine_time(span);
+        Self { secret, bound, renew: after(life - margin), end: after(life) }
     }
 
     /// For the header that it travels in.
@@ -127,7 +129,8 @@ impl OauthClient {
                 return Ok(token);
             }
             let Ok(mut last) = self.renewing.try_lock() else { return Ok(token) };
-            let just_failed = last.as_ref().is_some_and(|(failed, _)| failed.elapsed() < RENEWAL_PAUSE);
+            let just_failed =
+                last.as_ref().is_some_and(|(failed, _)| transport.clock.pace.since(*failed) < RENEWAL_PAUSE);
             if just_failed {
                 return Ok(token);
             }

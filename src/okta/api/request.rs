@@ -72,6 +72,23 @@ impl Request {
         self
     }
 
+    /// The same page with so many objects at most: the `limit` in its query is another, and nothing else. For a page that
+    /// is too heavy for Okta or for us; the pages after it have the new limit, too.
+    #[must_use]
+    pub fn with_limit(&self, limit: u32) -> Self {
+        let query = self.query.as_deref().unwrap_or_default();
+        let (mut replaced, mut parameters) = (false, Vec::new());
+        for parameter in query.split('&').filter(|_| !query.is_empty()) {
+            let is_limit = parameter.split('=').next() == Some("limit");
+            replaced |= is_limit;
+            parameters.push(if is_limit { format!("limit={limit}") } else { parameter.to_owned() });
+        }
+        if !replaced {
+            parameters.push(format!("limit={limit}"));
+        }
+        Self { query: Some(parameters.join("&")), ..self.clone() }
+    }
+
     /// Path and query: with it a list is taken up again by [`Request::resume`].
     pub fn target(&self) -> String {
         match &self.query {
@@ -228,6 +245,27 @@ mod tests {
         ] {
             let refused = users.next(link, &origin());
             assert!(matches!(refused, Err(Verdict::ForeignLink(_))), "{link}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn another_limit_changes_nothing_else() {
+        let users = Request::list("/api/v1/users");
+        assert_eq!(users.with_limit(5).target(), "/api/v1/users?limit=5");
+        let first = users.query("search", "a b&limit=9").query("limit", "200").id_key("uuid").without_credentials();
+        let smaller = first.with_limit(100);
+        assert_eq!(smaller.target(), "/api/v1/users?search=a%20b%26limit%3D9&limit=100");
+        assert_eq!(smaller.with_limit(200), first);
+        for (query, expected) in [
+            ("after=a%2Cb,c&limit=200&x=%7E", "after=a%2Cb,c&limit=50&x=%7E"),
+            ("limit=200&after=limit=7;;==", "limit=50&after=limit=7;;=="),
+            ("mylimit=3&after=1", "mylimit=3&after=1&limit=50"),
+            ("limit&&after=1&", "limit=50&&after=1&"),
+        ] {
+            let next = first.next(&format!("https://acme.okta.com/api/v1/users?{query}"), &origin()).unwrap();
+            let smaller = next.with_limit(50);
+            assert_eq!(smaller.target(), format!("/api/v1/users?{expected}"));
+            assert!(smaller.is_continued() && smaller.is_without_credentials());
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::okta::Pace;
+
 /// Tries of one request in all. Okta's own short troubles are over within seconds; what lasts longer is left to the
 /// collector's schedule.
 const TRIES: u32 = 4;
@@ -41,13 +43,14 @@ impl Dice {
 /// The tries of one request.
 pub(super) struct Tries<'d> {
     dice: &'d Dice,
+    pace: Pace,
     begun: Instant,
     failed: u32,
 }
 
 impl<'d> Tries<'d> {
-    pub fn new(dice: &'d Dice) -> Self {
-        Self { dice, begun: Instant::now(), failed: 0 }
+    pub fn new(dice: &'d Dice, pace: Pace) -> Self {
+        Self { dice, pace, begun: Instant::now(), failed: 0 }
     }
 
     /// The pause before the next try: a random part of a growing span ("full jitter"), but not less than the server
@@ -56,7 +59,7 @@ impl<'d> Tries<'d> {
         self.failed += 1;
         let span = FIRST_PAUSE.saturating_mul(1 << (self.failed - 1).min(10)).min(LONGEST_PAUSE);
         let pause = self.dice.up_to(span).max(at_least.unwrap_or_default());
-        (self.failed < TRIES && self.begun.elapsed() + pause < TOTAL).then_some(pause)
+        (self.failed < TRIES && self.pace.since(self.begun) + pause < TOTAL).then_some(pause)
     }
 }
 
@@ -68,13 +71,13 @@ mod tests {
     async fn pauses_grow_and_end() {
         let dice = Dice::new(7);
         for _ in 0..200 {
-            let mut tries = Tries::new(&dice);
+            let mut tries = Tries::new(&dice, Pace::real());
             assert!(tries.pause(None).unwrap() <= Duration::from_millis(500));
             assert!(tries.pause(None).unwrap() <= Duration::from_millis(1_000));
             assert!(tries.pause(None).unwrap() <= Duration::from_millis(2_000));
             assert_eq!(tries.pause(None), None);
         }
-        let mut tries = Tries::new(&dice);
+        let mut tries = Tries::new(&dice, Pace::real());
         assert!(tries.pause(Some(Duration::from_secs(5))).unwrap() >= Duration::from_secs(5));
         assert_eq!(tries.pause(Some(Duration::from_secs(90))), None);
     }

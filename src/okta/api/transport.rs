@@ -4,17 +4,22 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use tokio::time::Instant;
 
-use super::clock::{Clock, now_ms};
+use super::clock::Clock;
 use super::fault::{Trace, Verdict, excerpt};
 use super::meter::rate_headers;
 use super::retry::Dice;
 use super::{body, reach};
 use crate::config::{ApiConfig, is_loopback};
 use crate::error::{ExitStatus, Fatal};
+use crate::okta::Pace;
 use crate::okta::quota::Headers;
 
 /// A connection that takes longer will not come: Okta's edge answers within a second from anywhere.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// No request is given less of the machine's time, however fast a simulated org's goes: what it does for us still takes
+/// as long as it takes.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// HTTP to one org: bounded in time and size, never redirected.
 pub(super) struct Transport {
@@ -82,26 +87,38 @@ impl Transport {
         request: RequestBuilder,
         headed: impl FnOnce(Option<Headers>, Duration),
     ) -> Result<Reply, Verdict> {
+        let timeout = self.timeout();
         let begun = Instant::now();
-        let asked_ms = now_ms();
-        let head = match tokio::time::timeout(self.timeout, request.send()).await {
+        let asked_ms = self.clock.here_ms();
+        let head = match tokio::time::timeout(timeout, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_timeout() => Err(Verdict::Timeout(CONNECT_TIMEOUT)),
             Ok(Err(error)) => Err(reach::verdict(&error)),
-            Err(_) => Err(Verdict::Timeout(self.timeout)),
+            Err(_) => Err(Verdict::Timeout(timeout)),
         };
         let rate = head.as_ref().ok().map(|response| rate_headers(response.status(), response.headers()));
-        headed(rate, begun.elapsed());
+        headed(rate, self.clock.pace.since(begun));
         let response = head?;
         if let Some(Headers { date: Some(date), .. }) = rate {
-            self.clock.learn(date.saturating_mul(1_000), asked_ms, now_ms());
+            self.clock.learn(date.saturating_mul(1_000), asked_ms, self.clock.here_ms());
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        let left = self.timeout.saturating_sub(begun.elapsed());
+        let left = timeout.saturating_sub(begun.elapsed());
         let body = tokio::time::timeout(left, body::read(response, self.max_body)).await;
-        let body = body.unwrap_or(Err(Verdict::Timeout(self.timeout)))?;
-        let (asked_ms, answered_ms) = (self.clock.at_okta(asked_ms), self.clock.at_okta(now_ms()));
+        let body = body.unwrap_or(Err(Verdict::Timeout(timeout)))?;
+        let (asked_ms, answered_ms) = (self.clock.at_okta(asked_ms), self.clock.at_okta(self.clock.here_ms()));
         Ok(Reply { status, headers, body, asked_ms, answered_ms })
+    }
+
+    /// Timeouts are about the network, so they are the machine's time. Beside an org whose time goes faster they are
+    /// shorter, as a minute's silence would be an hour there.
+    fn timeout(&self) -> Duration {
+        self.timeout.min(self.clock.pace.machine_time(self.timeout).max(LEAST_TIMEOUT))
+    }
+
+    /// Goes by this time from now on.
+    pub fn at_pace(self, pace: Pace) -> Self {
+        Self { clock: Clock::new(pace), ..self }
     }
 
     /// Where a request was going, for a fault of it.

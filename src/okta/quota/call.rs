@@ -28,6 +28,16 @@ impl Priority {
     /// All of them, highest first.
     pub const ALL: [Self; 4] = [Self::Fetch, Self::Poll, Self::Snapshot, Self::Audit];
 
+    /// In one word, for metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Poll => "poll",
+            Self::Snapshot => "snapshot",
+            Self::Audit => "audit",
+        }
+    }
+
     /// Whether the reserve of each window, and of the slots, is kept for it.
     pub(super) fn is_urgent(self) -> bool {
         self <= Self::Poll
@@ -37,6 +47,10 @@ impl Priority {
         self as usize
     }
 }
+
+/// Calls of one method whose paths differ only in ids. They share a bucket, so what one of them is told holds for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kind(pub(super) usize);
 
 /// A call that somebody wants to make.
 #[derive(Debug, Clone, Copy)]

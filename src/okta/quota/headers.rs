@@ -17,7 +17,7 @@ pub struct Headers {
 
 /// What refused a call with status 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// Too many calls in flight in the whole org; Limit and Remaining are both 0, and Reset means little.
     Concurrency,
     /// The bucket's window is used up.
@@ -47,7 +47,8 @@ impl Headers {
         Self { reset: self.reset.filter(in_range), date: self.date.filter(in_range), ..self }
     }
 
-    pub(super) fn refusal(&self) -> Option<Refusal> {
+    /// What refused the call, if it was.
+    pub fn refusal(&self) -> Option<Refusal> {
         match (self.status, self.limit, self.remaining) {
             (429, Some(0), Some(0)) => Some(Refusal::Concurrency),
             (429, ..) => Some(Refusal::Bucket),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{
     bucket::Reply,
-    call::{Call, Decision, Permit, Priority},
+    call::{Call, Decision, Kind, Method, Permit, Priority},
     clock::{Clock, Offset},
     headers::{Headers, Refusal},
     policy::Policy,
@@ -106,6 +106,31 @@ impl Quota {
         if let Some(flight) = self.flights.remove(&permit.id) {
             self.count_as_lost(now, flight);
         }
+    }
+
+    /// The call was never sent, and nobody can have counted it.
+    pub fn unused(&mut self, permit: Permit) {
+        if let Some(flight) = self.flights.remove(&permit.id) {
+            self.slots.freed(flight.sent, false);
+            self.registry.bucket(flight.bucket).landed(flight.sent);
+        }
+    }
+
+    /// The kind of a call, for those who wait together.
+    pub fn kind(&mut self, now: i64, method: Method, path: &str) -> Kind {
+        let now = self.tick(now);
+        Kind(self.registry.kind(method, path, now))
+    }
+
+    /// The bucket in which a call in flight is counted: its place in [`Quota::outlook`], and its name.
+    pub fn bucket_of(&self, permit: &Permit) -> Option<(usize, &str)> {
+        let bucket = self.flights.get(&permit.id)?.bucket;
+        self.registry.buckets().get(bucket).map(|found| (bucket, found.name.as_str()))
+    }
+
+    /// From now on this part of each Limit may be used. Where it is less than before, what was used already counts.
+    pub fn set_share(&mut self, share: f64) {
+        self.policy = Policy { share, ..self.policy.clone() }.in_bounds();
     }
 
     /// Bounds of Okta's clock minus ours; none before the first `Date`.

@@ -20,14 +20,14 @@ mod registry;
 mod rules;
 mod slots;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod turns;
 mod window;
 
 pub use burst::Route;
-pub use call::{Call, Decision, Method, Permit, Priority};
+pub use call::{Call, Decision, Kind, Method, Permit, Priority};
 pub use clock::Offset;
-pub use headers::Headers;
+pub use headers::{Headers, Refusal};
 pub use limiter::Quota;
 pub use outlook::Outlook;
 pub use policy::Policy;

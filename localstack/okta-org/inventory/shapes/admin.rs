@@ -1,9 +1,9 @@
 //! Who administers the org: roles, custom roles, resource sets, API tokens, clients.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{link, object};
-use crate::cast::SERVICES;
 use crate::world::people::{derived_role, derived_times};
 use crate::world::seed::{Kind, Seed};
 use crate::world::stamp;
@@ -120,14 +120,14 @@ pub fn integration(seed: &Seed, index: u64) -> Value {
     })
 }
 
-pub fn rate_limit(seed: &Seed, index: u64) -> Value {
-    let (kind, principal) = match index % 2 {
-        0 => ("SSWS_TOKEN", seed.id(Kind::ApiToken, index)),
-        _ => ("OAUTH_CLIENT", seed.id(Kind::Service, index % SERVICES.len() as u64)),
-    };
+/// What a principal may use of each limit.
+pub fn principal_limit(seed: &Seed, principal: &str, kind: &str, percent: u32) -> Value {
+    // A number of its own for each, whoever else there is; identifiers take 48 bits.
+    let hash = Sha256::digest(format!("{kind} {principal}"));
+    let index = hash.iter().take(5).fold(0, |number, byte| number << 8 | u64::from(*byte));
     json!({
         "id": seed.id(Kind::RateLimit, index), "orgId": seed.id(Kind::Org, 0), "principalId": principal,
-        "principalType": kind, "defaultPercentage": 50, "defaultConcurrencyPercentage": 75,
+        "principalType": kind, "defaultPercentage": percent, "defaultConcurrencyPercentage": 75,
         "createdDate": "2025-05-19T20:05:22.000Z", "createdBy": seed.id(Kind::User, 0),
         "lastUpdate": "2025-05-20T21:13:07.000Z", "lastUpdatedBy": seed.id(Kind::User, 0),
     })

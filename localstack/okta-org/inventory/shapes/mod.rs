@@ -13,7 +13,7 @@ use crate::world::people::derived_times;
 use crate::world::seed::{Kind, Seed};
 use crate::world::stamp;
 
-pub use admin::{CUSTOM_PERMISSIONS, role_grant};
+pub use admin::{CUSTOM_PERMISSIONS, principal_limit, role_grant};
 pub use policies::{POLICY_TYPES, RULES_PER_POLICY, rule_count};
 pub use users::factor;
 
@@ -27,7 +27,7 @@ pub fn count(seed: &Seed, kind: Kind) -> u64 {
         Kind::Idp | Kind::Zone | Kind::DeviceAssurance | Kind::Realm => 3,
         Kind::Policy => POLICY_TYPES.iter().map(|(_, count)| *count).sum(),
         Kind::PolicyRule => count(seed, Kind::Policy) * RULES_PER_POLICY,
-        Kind::Behavior | Kind::InlineHook | Kind::TrustedOrigin | Kind::RateLimit | Kind::Agent => 2,
+        Kind::Behavior | Kind::InlineHook | Kind::TrustedOrigin | Kind::Agent => 2,
         Kind::ApiToken | Kind::Feature => 5,
         Kind::Integration | Kind::EventHook | Kind::LogStream | Kind::RealmAssignment | Kind::LinkedObject => 1,
         Kind::AuthScope | Kind::AuthClaim => count(seed, Kind::AuthServer) * 4,
@@ -86,7 +86,6 @@ pub fn derive(seed: &Seed, kind: Kind, index: u64) -> Value {
         Kind::Resource => admin::resource(seed, index),
         Kind::ApiToken => admin::api_token(seed, index),
         Kind::Integration => admin::integration(seed, index),
-        Kind::RateLimit => admin::rate_limit(seed, index),
         other => settings::derive(seed, other, index),
     }
 }
@@ -126,7 +125,7 @@ mod tests {
             Kind::Integration, Kind::AuthServer, Kind::AuthScope, Kind::AuthClaim, Kind::AuthPolicy,
             Kind::AuthPolicyRule, Kind::EventHook, Kind::InlineHook, Kind::LogStream, Kind::TrustedOrigin, Kind::Brand,
             Kind::Domain, Kind::EmailDomain, Kind::Feature, Kind::Mapping, Kind::Realm, Kind::RealmAssignment,
-            Kind::RateLimit, Kind::CustomRole, Kind::ResourceSet, Kind::Resource, Kind::PushMapping,
+            Kind::CustomRole, Kind::ResourceSet, Kind::Resource, Kind::PushMapping,
         ];
         for kind in kinds {
             assert!(count(&seed, kind) > 0, "{kind:?}");

@@ -108,7 +108,7 @@ impl Drop for World {
 }
 
 fn orgs(config: &QueueConfig) -> QueueOrgs {
-    QueueOrgs::new(config, &[OrgConfig { id: "acme".into(), event_source: None, api: None }])
+    QueueOrgs::new(config, &[OrgConfig { id: "acme".into(), event_source: None, ..OrgConfig::default() }])
 }
 
 fn uuid(number: usize) -> String {

@@ -8,6 +8,7 @@ use axum::http::HeaderValue;
 use super::org::http_date;
 use super::*;
 use crate::config::ApiConfig;
+use crate::okta::Pace;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -237,7 +238,7 @@ async fn a_refused_api_token_says_what_to_do() {
 
 #[tokio::test]
 async fn a_wrong_clock_is_said() {
-    let date = http_date(clock::now_ms() / 1_000 - 61 * 60);
+    let date = http_date(Pace::real().wall_ms() / 1_000 - 61 * 60);
     let org = Org::start(move |_| {
         let mut response = reply(401, &[], r#"{"errorCode":"E0000011","errorSummary":"Invalid token provided"}"#);
         response.headers_mut().insert("date", HeaderValue::try_from(&date).unwrap());
@@ -266,6 +267,18 @@ async fn silence_ends() {
     let fault = client.get(&users(), &()).await.unwrap_err();
     assert!(matches!(fault.verdict, Verdict::Timeout(_)), "{fault}");
     assert!(fault.passes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_of_an_org_whose_time_goes_faster_ends_sooner() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    for (rate, seconds) in [(0.1, 60), (4.0, 15), (60.0, 5)] {
+        let config = ApiConfig { url: url.clone(), token: Some(org::secret("t")), ..Default::default() };
+        let client = Client::new(&config, &[], 1).unwrap().at_pace(Pace::times(rate));
+        let fault = client.get(&users(), &()).await.unwrap_err();
+        assert_eq!(fault.verdict, Verdict::Timeout(Duration::from_secs(seconds)), "{rate}");
+    }
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::clock::now_ms;
 use super::org::{Incoming, Org, http_date, reply};
+use crate::okta::Pace;
 
 /// What it accepts, and what it has given out.
 pub struct Authority {
@@ -69,7 +69,7 @@ impl Authority {
     }
 
     fn now(&self) -> i64 {
-        now_ms() / 1_000 + self.skew_seconds
+        Pace::real().wall_ms() / 1_000 + self.skew_seconds
     }
 
     fn answer(&mut self, incoming: &Incoming) -> Response<Body> {

@@ -4,7 +4,7 @@
 mod asking;
 mod authority;
 mod keys;
-mod org;
+pub mod org;
 mod rotation;
 mod tokens;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::org::secret;
 use super::*;
 use crate::config::{ApiConfig, ApiKeyConfig, Dpop};
+use crate::okta::Pace;
 
 pub const TOKEN: &str = "/oauth2/v1/token";
 const SCOPES: &[&str] = &["okta.users.read"];
@@ -204,6 +205,26 @@ async fn of_many_callers_one_asks_for_a_token() {
     let client_b = Arc::new(client(&config));
     assert_eq!(all(&client_b).await, [false; 8]);
     assert_eq!(org.count(TOKEN), 2);
+}
+
+#[tokio::test]
+async fn tokens_end_and_answers_are_as_of_the_time_that_the_org_lives_in() {
+    let (org, authority, config) = with_key(|_| {}).await;
+    let client = client(&config).at_pace(Pace::times(60.0));
+    let later = async |seconds: u64| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+        authority.lock().unwrap().skew_seconds += 60 * seconds as i64;
+    };
+    let first = client.get(&users(), &()).await.unwrap();
+    later(50).await;
+    passes(&client).await;
+    assert_eq!(org.count(TOKEN), 1, "50 of its 60 minutes");
+    later(11).await;
+    let last = client.get(&users(), &()).await.unwrap();
+    assert_eq!(org.count(TOKEN), 2, "61 minutes");
+    assert!(last.asked_ms - first.answered_ms >= 60 * 60_000, "{} and {}", first.answered_ms, last.asked_ms);
 }
 
 #[tokio::test]

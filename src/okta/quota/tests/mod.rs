@@ -1,6 +1,6 @@
 //! The promises of `design.md`, each against a model of Okta's side (`model.rs`) and of a client (`world.rs`).
 
-mod model;
+pub mod model;
 mod promises;
 mod properties;
 mod recovery;
