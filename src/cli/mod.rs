@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod collect;
 mod config;
 mod explain;
 mod lines;
@@ -43,6 +44,7 @@ enum Command {
     Validate(validate::Validate),
     Explain(explain::Explain),
     Check(check::Check),
+    Collect(collect::Collect),
     Tail(tail::Tail),
     Config(config::ConfigCommand),
     Bench(bench::Bench),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Validate(validate) => validate.main(),
         Command::Explain(explain) => explain.main(),
         Command::Check(check) => check.main(),
+        Command::Collect(collect) => collect.main(),
         Command::Tail(tail) => tail.main(),
         Command::Config(config) => config.main(),
         Command::Bench(bench) => bench.main(),

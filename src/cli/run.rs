@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ConfigArgument, runtime, stop_signal};
 use crate::error::{ExitStatus, Fatal};
 use crate::telemetry::{init_logging, metrics};
-use crate::worker;
+use crate::worker::{self, Watched};
 
 /// Run the worker until SIGINT or SIGTERM
 ///
@@ -30,7 +30,7 @@ impl Run {
         let runtime = runtime()?;
         let result = runtime.block_on(async {
             let signals = tokio::spawn(on_signals(stop.clone()));
-            let result = worker::run(config, recorder, stop).await;
+            let result = worker::run(config, recorder, Watched::default(), stop).await;
             signals.abort();
             result
         });

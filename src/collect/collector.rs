@@ -9,20 +9,21 @@ use tokio_util::sync::CancellationToken;
 use super::land::{Lander, Room, unix_ms};
 use super::observe::Roster;
 use super::org::{Org, Trouble};
-use super::plan::{Engine, Plan, Selection};
+use super::plan::{Plan, Selection};
 use super::progress::Progress;
 use super::schedule::Schedule;
 use super::snapshot;
+use super::table::Collection;
 use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{Chain, Fatal};
 use crate::landing::{LandingLog, Origin};
 use crate::merge::StateReader;
-use crate::merge::snapshots::{Begun, Ended, Mark, Requested, Run, Snapshots};
+use crate::merge::snapshots::{Begun, Ended, Mark, Outcome, Requested, Run, Snapshots};
 use crate::okta::api::Client;
 use crate::okta::gate::Gate;
 use crate::okta::quota::Priority;
-use crate::okta::{OrgId, Pace, engine, share};
-use crate::telemetry::Component;
+use crate::okta::{Engine, OrgId, Pace, share};
+use crate::telemetry::{Component, metrics};
 
 /// Pause after trouble that may pass, doubled up to the longest: a broker that restarts is back within seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -62,7 +63,7 @@ pub struct Ends {
 /// What only a person can mend, such as a key file that is not there.
 pub async fn run(settings: Settings, ends: Ends, health: Component, stop: CancellationToken) -> Result<(), Fatal> {
     // Once, so that a way in that cannot work is told at the start.
-    let scopes = Plan::new(&selection(&settings.snapshot), &settings.snapshot.without, Engine::Unknown)
+    let scopes = Plan::new(&settings.snapshot.selection(), &settings.snapshot.without, Engine::Unknown)
         .map(|plan| plan.scopes())
         .unwrap_or_default();
     client(&settings, &scopes)?;
@@ -85,6 +86,7 @@ struct Collector {
 impl Collector {
     async fn go_on(&self) {
         let mut pause = FIRST_PAUSE;
+        self.show();
         loop {
             let worked = self.step().await;
             let trouble = match worked {
@@ -101,6 +103,18 @@ impl Collector {
             self.health.ready(format!("pauses: {}", Chain(&trouble)));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// What was known before this process began, as metrics.
+    fn show(&self) {
+        let org = self.settings.org.as_str();
+        for (name, standing) in self.standing().map(|standing| standing.standings).unwrap_or_default() {
+            let Some(collection) = Collection::find(&name) else { continue };
+            metrics::collection(org, collection.name, standing.outcome.word(), &Outcome::WORDS, standing.objects);
+            if let Some(epoch) = standing.last_complete {
+                metrics::collection_complete(org, collection.name, epoch);
+            }
         }
     }
 
@@ -154,7 +168,7 @@ impl Collector {
     async fn begin(&self, standing: &Snapshots, requests: Vec<Requested>) -> Result<(), Trouble> {
         let asked: Vec<String> = requests.first().map(|request| request.collections.clone()).unwrap_or_default();
         let whole = asked.is_empty();
-        let chosen = if whole { selection(&self.settings.snapshot) } else { Selection::Only(asked) };
+        let chosen = if whole { self.settings.snapshot.selection() } else { Selection::Only(asked) };
         let without: &[String] = if whole { &self.settings.snapshot.without } else { &[] };
         // The engine is not known before anybody has asked, and asking takes scopes.
         let planned = Plan::new(&chosen, without, Engine::Unknown);
@@ -170,7 +184,7 @@ impl Collector {
             epoch,
             requests: requests.into_iter().map(|request| request.id).collect(),
             whole,
-            engine: engine_name(engine).to_owned(),
+            engine: engine.name().to_owned(),
             rosters: Roster::all(&collections).into_iter().map(|roster| roster.name).collect(),
             collections: collections.iter().map(|collection| collection.name.to_owned()).collect(),
         });
@@ -226,8 +240,8 @@ impl Collector {
         }
         let client = client(settings, &scopes).map_err(|fatal| Trouble::NoWayIn(Chain(&fatal).to_string()))?;
         let meter = self.gate.at(Priority::Snapshot);
-        let engine = match engine::Engine::of(&client, &meter).await {
-            Ok(engine) => engine.into(),
+        let engine = match Engine::of(&client, &meter).await {
+            Ok(engine) => engine,
             Err(fault) => {
                 tracing::debug!(org = %settings.org, %fault, "the org does not say what it runs on");
                 Engine::Unknown
@@ -252,29 +266,13 @@ impl Collector {
 
 fn client(settings: &Settings, scopes: &[&str]) -> Result<Client, Fatal> {
     let seed = u64::try_from(unix_ms()).unwrap_or_default();
-    Client::with_pace(&settings.api, scopes, seed, settings.pace)
-}
-
-fn selection(config: &SnapshotConfig) -> Selection {
-    match (config.collections.is_empty(), config.also.is_empty()) {
-        (false, _) => Selection::Only(config.collections.iter().chain(&config.also).cloned().collect()),
-        (true, false) => Selection::ManagedAnd(config.also.clone()),
-        (true, true) => Selection::Managed,
-    }
+    Ok(Client::new(&settings.api, scopes, seed)?.at_pace(settings.pace))
 }
 
 /// The request that has waited longest, with all that ask for the same.
 fn next_requests(waiting: &[Requested]) -> Option<Vec<Requested>> {
     let first = waiting.first()?;
     Some(waiting.iter().filter(|request| request.collections == first.collections).cloned().collect())
-}
-
-fn engine_name(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Identity => "identity",
-        Engine::Classic => "classic",
-        Engine::Unknown => "unknown",
-    }
 }
 
 async fn sleep(wait: Option<Duration>) {

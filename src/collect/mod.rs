@@ -6,8 +6,23 @@
 //!
 //! Never changes merged state: what is read goes into the landing log, and only the fold makes something of it.
 
+mod collector;
+mod land;
+mod lists;
+mod observe;
+mod org;
 pub mod plan;
+mod progress;
+mod reading;
+mod remedy;
+mod schedule;
+mod snapshot;
 pub mod table;
+mod verdict;
 
-pub use plan::{Calls, Counts, Engine, Plan, Selection, UnknownCollection};
+pub use collector::{Ends, Settings, run};
+pub use land::Room;
+
+pub use plan::{Calls, Counts, Plan, Selection, UnknownCollection};
+pub use progress::{Bucket, Report, Row};
 pub use table::{COLLECTIONS, Collection, Grain, Incremental, Managed, Needs, Page, Parent, Role};

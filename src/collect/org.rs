@@ -56,6 +56,11 @@ impl Org {
         self.gate.pace()
     }
 
+    /// What time it is at Okta, ms since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.client.now_ms()
+    }
+
     /// How the reading stands, as last committed.
     pub fn standing(&self) -> Result<Snapshots, Trouble> {
         Ok(self.state.snapshots(&self.id)?.unwrap_or_default())

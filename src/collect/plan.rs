@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::table::{COLLECTIONS, Collection, Managed, Needs};
+use crate::okta::Engine;
 
 /// What somebody wants to have read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,18 +15,6 @@ pub enum Selection {
     ManagedAnd(Vec<String>),
     /// These alone, by name.
     Only(Vec<String>),
-}
-
-/// What the org runs on. It decides which collections it can have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Engine {
-    /// Okta Identity Engine.
-    Identity,
-    /// Classic Engine.
-    Classic,
-    /// Not known: all is tried.
-    #[default]
-    Unknown,
 }
 
 /// The collections to read.

@@ -130,7 +130,7 @@ impl Progress {
             calls_left: left.iter().map(|(_, _, calls)| calls).sum(),
             at_least,
             left_ms: u64::try_from(gate.estimate(&left).as_millis()).unwrap_or(u64::MAX),
-            refused: spent.refused(),
+            refused: spent.refused.values().sum::<u64>() + spent.crowded,
             quota: gate.outlook().into_iter().map(Bucket::from).collect(),
             collections: rows,
         }

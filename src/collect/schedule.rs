@@ -72,7 +72,9 @@ mod tests {
     #[test]
     fn jitter_only_adds_within_its_bound_and_is_the_same_each_time() {
         let due: Vec<_> = (0..200)
-            .map(|n| schedule(24, 10).due(&OrgId::new(&format!("org{n}")), Some(&last(0, false))).unwrap() - 24 * HOUR_MS)
+            .map(|n| {
+                schedule(24, 10).due(&OrgId::new(&format!("org{n}")), Some(&last(0, false))).unwrap() - 24 * HOUR_MS
+            })
             .collect();
         let most = 24 * HOUR_MS / 10;
         assert!(due.iter().all(|jitter| (0..most).contains(jitter)));

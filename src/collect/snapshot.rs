@@ -26,10 +26,11 @@ pub(super) async fn run(org: &Arc<Org>, run: Run) -> Result<(), Trouble> {
         let objects = before.get(collection.name).map_or(0, |standing| standing.objects);
         Some((*collection, &reading.place, reading.ended.clone(), objects))
     }));
-    let snapshot =
-        Arc::new(Snapshot { org: Arc::clone(org), epoch: run.epoch, rosters: Roster::all(&collections) });
-    let mut open: Vec<&'static Collection> =
-        collections.into_iter().filter(|collection| run.readings[collection.name].ended.is_none()).collect();
+    let snapshot = Arc::new(Snapshot { org: Arc::clone(org), epoch: run.epoch, rosters: Roster::all(&collections) });
+    let is_open = |collection: &&'static Collection| {
+        run.readings.get(collection.name).is_some_and(|reading| reading.ended.is_none())
+    };
+    let mut open: Vec<&'static Collection> = collections.into_iter().filter(is_open).collect();
     let read = read_all(&snapshot, &run, &mut open).await;
     let aborted = match read {
         Ok(()) => None,
@@ -57,7 +58,7 @@ pub(super) async fn run(org: &Arc<Org>, run: Run) -> Result<(), Trouble> {
 
 /// Reads all that are open, and takes each from the list when it has ended.
 async fn read_all(snapshot: &Arc<Snapshot>, run: &Run, open: &mut Vec<&'static Collection>) -> Result<(), Trouble> {
-    let mut readings = JoinSet::new();
+    let mut readings: JoinSet<Result<&'static Collection, Trouble>> = JoinSet::new();
     for collection in open.iter().copied() {
         let reading = run.readings.get(collection.name).cloned().unwrap_or_default();
         let snapshot = Arc::clone(snapshot);
@@ -72,7 +73,7 @@ async fn read_all(snapshot: &Arc<Snapshot>, run: &Run, open: &mut Vec<&'static C
         tokio::select! {
             ended = readings.join_next() => {
                 let Some(ended) = ended else { break };
-                let ended: &'static Collection = ended.map_err(|error| Trouble::Stopped(error.to_string()))??;
+                let ended = ended.map_err(|error| Trouble::Stopped(error.to_string()))??;
                 open.retain(|collection| collection.name != ended.name);
             }
             () = tokio::time::sleep_until(report_at), if !run.requests.is_empty() => {
@@ -114,7 +115,10 @@ async fn end_collection(
         calls,
     });
     org.lander.land(Origin::Snapshot, vec![record(&mark)]).await.map_err(Trouble::NotLanded)?;
-    metrics::collection_ended(org.id.as_str(), collection.name, outcome.word(), objects, snapshot.epoch);
+    metrics::collection(org.id.as_str(), collection.name, outcome.word(), &Outcome::WORDS, objects);
+    if outcome == Outcome::Complete {
+        metrics::collection_complete(org.id.as_str(), collection.name, snapshot.epoch);
+    }
     let (name, verdict, detail) = (collection.name, outcome.word(), outcome.detail());
     match &outcome {
         Outcome::Complete | Outcome::FeatureOff => {

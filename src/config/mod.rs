@@ -10,6 +10,7 @@ mod load;
 mod okta;
 mod reference;
 mod secret;
+mod snapshot;
 mod validate;
 mod worker;
 
@@ -20,6 +21,7 @@ pub(crate) use okta::is_loopback;
 pub use okta::{ApiConfig, ApiKeyConfig, Dpop, KeyAlgorithm, QuotaConfig, Share};
 pub use reference::{reference, schema};
 pub use secret::Secret;
+pub use snapshot::SnapshotConfig;
 pub use worker::{
     LandingConfig, LandingKind, LogFormat, MergeConfig, OrgConfig, PublishConfig, QuarantineConfig, Role,
     TelemetryConfig, WorkerConfig,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, okta};
+use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, okta, snapshot};
 
 /// All problems, each starting with the key at fault.
 pub fn problems(config: &Config) -> Vec<String> {
@@ -13,6 +13,9 @@ pub fn problems(config: &Config) -> Vec<String> {
         }
     };
     check(!config.worker.roles.is_empty(), &|| "worker.roles: name at least one role".into());
+    check(!config.has_role(Role::Collect) || config.has_role(Role::Normalize), &|| {
+        "worker.roles: collect needs normalize beside it: an org is read by whoever owns its partition".into()
+    });
     check(!config.orgs.is_empty(), &|| "org: describe at least one org with [[org]]".into());
     orgs(config, &mut check);
     queues(config, &mut check);
@@ -39,7 +42,9 @@ fn orgs(config: &Config, check: &mut Check<'_>) {
             check(sources.insert(source), &|| format!("org.event_source: {source:?} belongs to two orgs"));
         }
         let api = org.api.iter().flat_map(|api| okta::problems(id, api));
-        api.chain(okta::quota_problems(id, &org.quota)).for_each(|problem| check(false, &|| problem.clone()));
+        let quota = okta::quota_problems(id, &org.quota);
+        let snapshot = snapshot::problems(id, &org.snapshot);
+        api.chain(quota).chain(snapshot).for_each(|problem| check(false, &|| problem.clone()));
     }
 }
 
@@ -75,10 +80,9 @@ fn queues(config: &Config, check: &mut Check<'_>) {
 fn kafka(config: &Config, check: &mut Check<'_>) {
     let Some(kafka) = &config.kafka else {
         check(config.landing_kind() == LandingKind::Local, &|| "landing.kind: kafka needs a [kafka] table".into());
-        let roles = [Role::Ingest, Role::Normalize];
-        let both = roles.iter().all(|role| config.has_role(*role));
-        check(both, &|| {
-            "worker.roles: a local landing log is one file, so ingest and normalize must be the same process".into()
+        let lands = config.has_role(Role::Ingest) || config.has_role(Role::Collect);
+        check(lands && config.has_role(Role::Normalize), &|| {
+            "worker.roles: a local landing log is one file, so what lands (ingest, collect) and normalize must be the same process".into()
         });
         return;
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ApiConfig, QuotaConfig};
+use super::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{ExitStatus, Fatal};
 use crate::ocsf::EventTypes;
 
@@ -59,6 +59,8 @@ pub struct OrgConfig {
     pub api: Option<ApiConfig>,
     /// How much of the org's API the worker may use up.
     pub quota: QuotaConfig,
+    /// What is read of its inventory, and when.
+    pub snapshot: SnapshotConfig,
 }
 
 /// Where a log lives.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
@@ -74,6 +74,14 @@ impl Cluster {
             let _ = reader.poll(Duration::from_millis(200));
         }
         Ok(reader)
+    }
+
+    /// How many members our group has, as far as the cluster tells.
+    pub fn members(&self) -> usize {
+        let groups = self
+            .reader("members")
+            .and_then(|reader| reader.fetch_group_list(Some(&self.group), super::QUESTION_TIMEOUT));
+        groups.map_or(0, |groups| groups.groups().iter().map(|group| group.members().len()).sum())
     }
 
     /// The bootstrap servers, for messages.

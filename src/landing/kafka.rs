@@ -17,7 +17,9 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, MAX_VALUE_BYTES, Refused};
+use super::{
+    LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, LandingWatch, MAX_VALUE_BYTES, Refused,
+};
 use crate::ack::Ack;
 use crate::error::{Class, ExitStatus, Fatal};
 use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
@@ -71,6 +73,38 @@ impl LandingLog for KafkaLanding {
 
     fn max_value_bytes(&self) -> usize {
         MAX_VALUE_BYTES
+    }
+}
+
+/// Sees what is appended to one partition, outside of the group.
+pub struct KafkaWatch {
+    consumer: BaseConsumer<Context>,
+    partition: i32,
+}
+
+impl KafkaWatch {
+    /// Watches from the end of the partition on.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn new(cluster: &Cluster, topic: &str, partition: i32) -> Result<Self, LandingError> {
+        let failed = |error| failure(format!("the end of landing partition {partition} cannot be read"), error);
+        let consumer = cluster.reader("watch").map_err(failed)?;
+        let (_, end) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).map_err(failed)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(end)).map_err(failed)?;
+        consumer.assign(&list).map_err(failed)?;
+        Ok(Self { consumer, partition })
+    }
+}
+
+impl LandingWatch for KafkaWatch {
+    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError> {
+        match self.consumer.poll(timeout) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(read(&message))),
+            Some(Err(error)) => Err(failure(format!("landing partition {} cannot be read", self.partition), error)),
+        }
     }
 }
 

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, MAX_VALUE_BYTES, Refused};
+use super::{
+    LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, LandingWatch, MAX_VALUE_BYTES, Refused,
+};
 use crate::ack::{Ack, NotDelivered};
 use crate::error::{Chain, Class, ExitStatus};
 
@@ -53,6 +55,15 @@ pub struct LocalLanding {
     shared: Arc<Shared>,
 }
 
+/// Sees what is appended, and says nothing of what is done with it.
+pub struct LocalWatch(LocalPartition);
+
+impl LandingWatch for LocalWatch {
+    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError> {
+        self.0.next(timeout)
+    }
+}
+
 /// Reads the log from an offset on.
 pub struct LocalPartition {
     shared: Arc<Shared>,
@@ -84,6 +95,11 @@ impl LocalLanding {
     /// The offset after the last durable record.
     pub fn end(&self) -> u64 {
         *self.shared.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches what is appended from now on.
+    pub fn watch(&self) -> LocalWatch {
+        LocalWatch(LocalPartition { shared: Arc::clone(&self.shared), next: self.end(), buffer: VecDeque::new() })
     }
 
     /// The one partition, from `offset` on.

@@ -47,6 +47,15 @@ pub trait LandingLog: Send + Sync {
     fn max_value_bytes(&self) -> usize;
 }
 
+/// Watches one partition of the log from its end on, without owning it.
+pub trait LandingWatch: Send {
+    /// The next record, waiting at most `timeout`; `None` if none came.
+    ///
+    /// # Errors
+    /// A [`LandingError`] of class `Retry` may be followed by records again.
+    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError>;
+}
+
 /// Reads one partition of the log in order. One reader owns a partition at a time.
 pub trait LandingPartition: Send {
     /// The next record, waiting at most `timeout`; `None` if none came.

@@ -3,13 +3,14 @@ use serde::Deserialize;
 use super::api::{ApiFault, Client, Meter, Request};
 
 /// Which of Okta's two engines runs an org: Classic has no devices, authenticators and the like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Engine {
     /// Identity Engine.
     Identity,
     /// Classic Engine.
     Classic,
     /// The org does not say, or in words that are not known.
+    #[default]
     Unknown,
 }
 

@@ -22,6 +22,9 @@ const PAGE: &str = "50";
 /// is not known.
 const MOST_PAGES: usize = 20;
 
+/// What it takes to ask.
+pub const SCOPE: &str = "okta.principalRateLimits.read";
+
 /// Why the share is what it is, in a sentence for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {

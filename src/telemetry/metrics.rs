@@ -57,6 +57,10 @@ const KAFKA_TX: &str = "okta_ocsf_kafka_transmitted_bytes_total";
 const KAFKA_RX: &str = "okta_ocsf_kafka_received_bytes_total";
 const KAFKA_TX_ERRORS: &str = "okta_ocsf_kafka_transmit_errors_total";
 
+const VERDICT: &str = "okta_ocsf_collection_verdict";
+const OBJECTS: &str = "okta_ocsf_collection_objects";
+const LAST_COMPLETE: &str = "okta_ocsf_collection_last_complete_timestamp_seconds";
+
 /// Every metric that exists; `docs/metrics.md` shows the same list.
 #[rustfmt::skip]
 pub const ALL: &[Description] = &[
@@ -73,11 +77,14 @@ pub const ALL: &[Description] = &[
     Description(LANDING_SECONDS, Kind::Histogram, &[], "From receiving a message to the acknowledgement of its landing records."),
     Description(LANDING_FAILED, Kind::Counter, &["queue"], "Messages whose landing failed; they are received again."),
     Description(QUARANTINED, Kind::Counter, &["stage", "reason"], "Inputs that can never succeed, written to quarantine."),
-    Description(FOLDED, Kind::Counter, &["verdict"], "Landing records folded: fresh, duplicate or malformed."),
+    Description(FOLDED, Kind::Counter, &["verdict"], "Landing records folded: events that are fresh or duplicate, what is noted in the state, what is malformed."),
     Description(PUBLISHED, Kind::Counter, &["class"], "OCSF records acknowledged by the output."),
     Description(VALIDATED, Kind::Counter, &[], "OCSF records checked against the schema before they were published."),
     Description(UNLISTED, Kind::Counter, &["event_type"], "Events of a type that the table does not list, by name; beyond 100 names `other`."),
     Description(SUPPRESSED, Kind::Counter, &[], "OCSF records found in the output already, after a crash or a new owner."),
+    Description(VERDICT, Kind::Gauge, &["org", "collection", "verdict"], "1 for how the collection was last read, 0 for all else: complete, forbidden, feature_off, partial, failed."),
+    Description(OBJECTS, Kind::Gauge, &["org", "collection"], "Objects that were observed when it was last read."),
+    Description(LAST_COMPLETE, Kind::Gauge, &["org", "collection"], "When the last complete reading of it began, by Okta's clock."),
     Description(COMMIT_SECONDS, Kind::Histogram, &[], "Committing the state and offset of one batch."),
     Description(EVENT_AGE_SECONDS, Kind::Histogram, &[], "From an event's published time to the acknowledgement of its OCSF record."),
     Description(PARTITIONS, Kind::Gauge, &[], "Landing partitions that this process owns."),
@@ -195,6 +202,19 @@ mod record {
     }
     pub fn partition_restarted(partition: i32) {
         counter!(PARTITION_RESTARTS, "partition" => partition.to_string()).increment(1);
+    }
+
+    /// How a collection was last read; `words` are all that a verdict can be.
+    pub fn collection(org: &str, collection: &'static str, verdict: &str, words: &[&'static str], objects: u64) {
+        let org = || org.to_owned();
+        for word in words {
+            let level = if *word == verdict { 1.0 } else { 0.0 };
+            gauge!(VERDICT, "org" => org(), "collection" => collection, "verdict" => *word).set(level);
+        }
+        gauge!(OBJECTS, "org" => org(), "collection" => collection).set(objects as f64);
+    }
+    pub fn collection_complete(org: &str, collection: &'static str, epoch_ms: i64) {
+        gauge!(LAST_COMPLETE, "org" => org.to_owned(), "collection" => collection).set(epoch_ms as f64 / 1e3);
     }
 
     pub fn okta_called(org: &str, bucket: &str) {

@@ -1,5 +1,6 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
+mod collect;
 mod data_dir;
 mod ingest;
 mod mapping;
@@ -15,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use self::data_dir::DataDir;
 use crate::config::{Config, LandingKind, Role};
 use crate::error::{ExitStatus, Fatal};
-use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics};
-use crate::landing::LandingLog;
-use crate::landing::kafka::KafkaLanding;
+use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics, partition_of};
+use crate::landing::kafka::{KafkaLanding, KafkaWatch};
 use crate::landing::local::LocalLanding;
+use crate::landing::{LandingError, LandingLog, LandingWatch};
 use crate::ocsf::EventTypes;
+use crate::okta::Pace;
 use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
 use crate::telemetry::{Component, Health, metrics, serve};
 
@@ -37,6 +39,8 @@ struct Shared {
     event_types: Arc<EventTypes>,
     health: Health,
     fatal: FatalSender,
+    /// How the time of the orgs goes.
+    pace: Pace,
 }
 
 /// Where records land and where they are published, as the configuration says.
@@ -46,17 +50,81 @@ struct Ends {
     log: Log,
 }
 
-/// The log behind [`Ends::landing`], for those who read it.
+/// AWS, as far as it is needed: looking for a region and credentials takes a while where there are none.
+async fn aws(config: &Config) -> aws_config::SdkConfig {
+    if config.has_role(Role::Ingest) || config.kafka.is_some() {
+        return crate::aws::settings(&config.aws).await;
+    }
+    aws_config::SdkConfig::builder().build()
+}
+
+/// The log behind [`Ends::landing`], for those who read it; of a topic also how many partitions it has.
+#[derive(Clone)]
 enum Log {
-    Kafka(Cluster, Producer),
+    Kafka(Cluster, Producer, i32),
     Local(Arc<LocalLanding>),
+}
+
+/// The landing log, for a command that lands something and watches what comes of it.
+pub struct Opened {
+    /// To append.
+    pub landing: Arc<dyn LandingLog>,
+    log: Log,
+    topic: String,
+}
+
+impl Opened {
+    /// Opens the log of a cluster, without becoming a worker; `None` when `stop` came first.
+    ///
+    /// # Errors
+    /// What only a person can mend.
+    pub async fn of_cluster(config: &Config, stop: &CancellationToken) -> Result<Option<Self>, Fatal> {
+        let aws = aws(config).await;
+        let ends = open_ends(config, &aws, &Health::default(), stop).await?;
+        Ok(ends.map(|ends| Self { landing: ends.landing, log: ends.log, topic: config.landing.topic.clone() }))
+    }
+
+    /// How many workers there are, as far as the log's cluster knows; none for a local log, which has one user.
+    pub fn workers(&self) -> usize {
+        match &self.log {
+            Log::Kafka(cluster, ..) => cluster.members(),
+            Log::Local(_) => 0,
+        }
+    }
+
+    /// Watches what lands of an org from now on.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn watch(&self, org: &str) -> Result<Box<dyn LandingWatch>, LandingError> {
+        Ok(match &self.log {
+            Log::Local(log) => Box::new(log.watch()),
+            Log::Kafka(cluster, _, partitions) => {
+                Box::new(KafkaWatch::new(cluster, &self.topic, partition_of(org.as_bytes(), *partitions))?)
+            }
+        })
+    }
+}
+
+/// How a worker runs that somebody watches from within its process.
+#[derive(Default)]
+pub struct Watched {
+    /// Told once the log is open and all parts are started.
+    pub opened: Option<tokio::sync::oneshot::Sender<Opened>>,
+    /// How the time of the orgs goes; as on this machine unless said.
+    pub pace: Option<Pace>,
 }
 
 /// Runs the worker until `stop`, or until a person is needed.
 ///
 /// # Errors
 /// The first thing that only a person can mend.
-pub async fn run(config: Config, recorder: metrics::Recorder, stop: CancellationToken) -> Result<(), Fatal> {
+pub async fn run(
+    config: Config,
+    recorder: metrics::Recorder,
+    watched: Watched,
+    stop: CancellationToken,
+) -> Result<(), Fatal> {
     let health = Health::default();
     // Before anybody can ask: parts come one by one, and the first ones alone are not the worker.
     let roles = health.component("roles");
@@ -64,7 +132,7 @@ pub async fn run(config: Config, recorder: metrics::Recorder, stop: Cancellation
     let listening = listen(&config, &health, recorder, &telemetry_stop).await?;
     let address = listening.as_ref().map(|listening| listening.address.to_string());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), roles = ?config.worker.roles, telemetry = address, "worker starts");
-    let result = run_roles(config, health, roles, stop).await;
+    let result = run_roles(config, health, roles, watched, stop).await;
     telemetry_stop.cancel();
     if let Some(listening) = listening {
         listening.ended().await;
@@ -89,10 +157,16 @@ async fn listen(
     })
 }
 
-async fn run_roles(config: Config, health: Health, roles: Component, stop: CancellationToken) -> Result<(), Fatal> {
+async fn run_roles(
+    config: Config,
+    health: Health,
+    roles: Component,
+    watched: Watched,
+    stop: CancellationToken,
+) -> Result<(), Fatal> {
     let event_types = config.publish.event_types()?;
     let data_dir = Arc::new(DataDir::take(&config.worker.data_dir)?);
-    let aws = crate::aws::settings(&config.aws).await;
+    let aws = aws(&config).await;
     let Some(ends) = open_ends(&config, &aws, &health, &stop).await? else { return Ok(()) };
     let (fatal, mut fatals) = mpsc::channel(8);
     let shared = Shared {
@@ -104,15 +178,17 @@ async fn run_roles(config: Config, health: Health, roles: Component, stop: Cance
         sink: ends.sink,
         health,
         fatal,
+        pace: watched.pace.unwrap_or_else(Pace::real),
     };
-    if shared.config.has_role(Role::Collect) {
-        // No collections are part of this version; saying so beats a role that seems to work.
-        tracing::info!("role collect has nothing to do: no collections are configured");
-    }
     // A reason that a part has sent already says more than that the part did not start.
     let mut normalize = normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
     let mut ingest = ingest::start(&shared, &aws, &stop);
     roles.ready("all are started");
+    if let Some(opened) = watched.opened {
+        let (landing, topic) = (shared.landing.clone(), shared.config.landing.topic.clone());
+        // Who does not wait for it any more has no need of it.
+        let _ = opened.send(Opened { landing, log: ends.log.clone(), topic });
+    }
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
         Some(fatal) = fatals.recv() => Err(fatal),
@@ -145,37 +221,37 @@ async fn open_ends(
         () = stop.cancelled() => return Ok(None),
         cluster = Cluster::new(kafka, &config.landing.group, aws) => cluster?,
     };
-    if !make_topics(config, &cluster, &topics, &component, stop).await? {
-        return Ok(None);
-    }
+    let Some(partitions) = make_topics(config, &cluster, &topics, &component, stop).await? else { return Ok(None) };
     let producer = Producer::start(&cluster)?;
     component.ready("topics are there");
     Ok(Some(Ends {
         landing: Arc::new(KafkaLanding::new(producer.clone(), &config.landing.topic)),
         sink: Arc::new(KafkaSink::new(cluster.clone(), producer.clone(), topics)),
-        log: Log::Kafka(cluster, producer),
+        log: Log::Kafka(cluster, producer, partitions),
     }))
 }
 
-/// First the landing topic, because its partitions decide those of the output. False when `stop` came first.
+/// First the landing topic, because its partitions decide those of the output; gives their number. `None` when `stop`
+/// came first.
 async fn make_topics(
     config: &Config,
     cluster: &Cluster,
     topics: &Topics,
     health: &Component,
     stop: &CancellationToken,
-) -> Result<bool, Fatal> {
-    let Some(kafka) = &config.kafka else { return Ok(true) };
+) -> Result<Option<i32>, Fatal> {
+    let Some(kafka) = &config.kafka else { return Ok(Some(1)) };
     let retention_ms = i64::from(config.merge.dedupe_window_days) * 86_400_000;
     let landing =
         [TopicSpec { name: config.landing.topic.clone(), min_partitions: None, retention_ms: Some(retention_ms) }];
     let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let min_partitions = partitions.first().copied();
     let outputs: Vec<_> =
         topics.all().map(|name| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None }).collect();
-    Ok(ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?.is_some())
+    let made = ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?;
+    Ok(made.and(min_partitions))
 }
 
 fn open_local(config: &Config, topics: Topics) -> Result<Ends, Fatal> {
@@ -201,7 +277,7 @@ fn open_local(config: &Config, topics: Topics) -> Result<Ends, Fatal> {
 
 /// Waits for what the producer still holds. Whoever gave it away has ended, so nothing is promised for it any more.
 async fn drain(log: Log, stop_by: Instant) {
-    if let Log::Kafka(_, producer) = log {
+    if let Log::Kafka(_, producer, _) = log {
         let left = stop_by.saturating_duration_since(Instant::now()).max(Duration::from_millis(500));
         let _ = tokio::task::spawn_blocking(move || producer.drain(left)).await;
     }

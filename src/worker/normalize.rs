@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::partition::{PartitionWorker, Stop};
+use tokio::sync::watch;
+
+use super::collect::{self, Collectors};
+use super::partition::{Bounds, PartitionWorker, Stop};
 use super::{Log, Shared};
 use crate::config::Role;
 use crate::error::{ExitStatus, Fatal};
@@ -44,9 +47,16 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
         health: shared.health.component("normalize"),
         limit: Arc::new(Limit::new(shared.config.quarantine.window, shared.config.quarantine.stop_percent)),
         producer: match log {
-            Log::Kafka(_, producer) => Some(producer.clone()),
+            Log::Kafka(_, producer, _) => Some(producer.clone()),
             Log::Local(_) => None,
         },
+        collectors: Collectors::new(
+            shared,
+            match log {
+                Log::Kafka(_, _, partitions) => *partitions,
+                Log::Local(_) => 1,
+            },
+        ),
         shared: shared.clone(),
         prepared: Mutex::default(),
         running: Mutex::default(),
@@ -68,7 +78,7 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
             owners.start(0, Box::new(log.partition(start)), 0);
             None
         }
-        Log::Kafka(cluster, _) => {
+        Log::Kafka(cluster, ..) => {
             let cluster = cluster.clone();
             let (topic, data_dir) = (shared.config.landing.topic.clone(), Arc::clone(&shared.data_dir));
             let (fatal, stopped) = (shared.fatal.clone(), Arc::clone(&stopped));
@@ -111,6 +121,7 @@ struct PartitionOwners {
     health: Component,
     limit: Arc<Limit>,
     producer: Option<Producer>,
+    collectors: Collectors,
     /// Stores of partitions that were assigned and not started yet.
     prepared: Mutex<HashMap<i32, RedbStore>>,
     running: Mutex<HashMap<i32, Running>>,
@@ -120,6 +131,7 @@ struct Running {
     stop: Arc<Stop>,
     /// Whether nothing of its last batch is left behind.
     thread: JoinHandle<bool>,
+    collectors: collect::Running,
 }
 
 impl Owners for PartitionOwners {
@@ -167,12 +179,13 @@ impl Owners for PartitionOwners {
         let Some(store) = lock(&self.prepared).remove(&partition) else { return };
         tracing::info!(partition, next_offset = store.next_offset(), published_before, "partition owned");
         let stop = Arc::new(Stop::default());
+        let (state, (committed, watching)) = (store.reader(), watch::channel(store.next_offset()));
         let worker = PartitionWorker::new(
             partition,
             &self.shared,
             reader,
             store,
-            published_before,
+            Bounds { published_before, committed },
             Arc::clone(&stop),
             Arc::clone(&self.limit),
         );
@@ -185,7 +198,8 @@ impl Owners for PartitionOwners {
         };
         match std::thread::Builder::new().name(format!("fold-{partition}")).spawn(run) {
             Ok(thread) => {
-                lock(&self.running).insert(partition, Running { stop, thread });
+                let collectors = self.collectors.start(partition, &state, &watching);
+                lock(&self.running).insert(partition, Running { stop, thread, collectors });
             }
             Err(error) => {
                 let fatal = Fatal::new(ExitStatus::Software, "cannot start a thread").because(error);
@@ -216,6 +230,8 @@ impl PartitionOwners {
             running.stop.ask(deadline);
         }
         for (partition, running) in ending {
+            // They read the state, whose file must be free for its next owner.
+            running.collectors.stop();
             // A little longer than the batch may take, so that the thread itself can say how it ended.
             while !running.thread.is_finished() && Instant::now() < deadline + POLL_MARGIN {
                 std::thread::sleep(Duration::from_millis(5));

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::watch;
+
 use super::Shared;
 use super::mapping::Mapping;
 use crate::ack::{Ack, NotDelivered, Tally};
@@ -64,9 +66,16 @@ pub struct PartitionWorker {
     limit: Arc<Limit>,
     merge: MergeConfig,
     mapping: Mapping,
-    /// Earlier owners published everything before this offset.
-    published_before: u64,
+    bounds: Bounds,
     stop: Arc<Stop>,
+}
+
+/// Between what the earlier owners have done, and what this one has.
+pub struct Bounds {
+    /// Earlier owners published everything before this offset.
+    pub published_before: u64,
+    /// Told the next offset after every commit.
+    pub committed: watch::Sender<u64>,
 }
 
 /// How a partition is asked to stop: after the batch in hand, and if that cannot be delivered, at a given time.
@@ -116,7 +125,7 @@ impl PartitionWorker {
         shared: &Shared,
         reader: Box<dyn LandingPartition>,
         store: RedbStore,
-        published_before: u64,
+        bounds: Bounds,
         stop: Arc<Stop>,
         limit: Arc<Limit>,
     ) -> Self {
@@ -128,7 +137,7 @@ impl PartitionWorker {
             limit,
             merge: shared.config.merge.clone(),
             mapping: Mapping::new(&shared.config.publish, Arc::clone(&shared.event_types)),
-            published_before,
+            bounds,
             stop,
         }
     }
@@ -179,7 +188,7 @@ impl PartitionWorker {
 
     /// Batches until stopped.
     fn work(&mut self) -> Result<(), Trouble> {
-        let from = self.store.next_offset().max(self.published_before);
+        let from = self.store.next_offset().max(self.bounds.published_before);
         let stop = Arc::clone(&self.stop);
         let mut known =
             self.sink.recover(self.partition, from, self.store.sink_position(), &move || stop.is_asked())?;
@@ -242,7 +251,7 @@ impl PartitionWorker {
             return Ok(());
         }
         let source = self.source_id(landed.offset);
-        let there = landed.offset < self.published_before || known.contains(&source);
+        let there = landed.offset < self.bounds.published_before || known.contains(&source);
         let record = match landed.content {
             Ok(record) => record,
             Err(newer @ MalformedRecord::Newer(_)) => return Err(Trouble::Newer(newer)),
@@ -350,8 +359,9 @@ impl PartitionWorker {
         self.store.commit(&changes)?;
         metrics::commit(started.elapsed());
         crate::crash_point!("fold.committed");
+        self.bounds.committed.send_replace(changes.next_offset);
         // An owner that folds the past again has published nothing new of it, and must not take the group's word back.
-        if let Err(error) = self.reader.commit(changes.next_offset.max(self.published_before)) {
+        if let Err(error) = self.reader.commit(changes.next_offset.max(self.bounds.published_before)) {
             // Only watchers and the next owner look at it, and the next commit brings it along.
             tracing::debug!(partition = self.partition, error = %Chain(&error), "offset not told to the log");
         }

@@ -11,6 +11,7 @@ mod tests;
 pub use rows::{COLLECTIONS, NOT_COLLECTED};
 
 use crate::json::Tape;
+pub use crate::landing::Grain;
 use crate::ocsf::Class;
 use crate::ocsf::inventory;
 use crate::okta::api::{Object, Request, Shape};
@@ -113,18 +114,6 @@ pub enum Needs {
     Any,
     /// Those on Okta Identity Engine.
     IdentityEngine,
-}
-
-/// How what is read lands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grain {
-    /// Each object by itself. It has an id, or is the only one of its list.
-    Object,
-    /// Each page as one record: its objects mean something only together, or have no id of their own.
-    Page,
-    /// Each page as one record of ids alone: its objects are read elsewhere. A page of a thousand members has 1.5 MB of
-    /// users, and 20 kB of ids.
-    Ids,
 }
 
 /// Whether a collection is read by default.

@@ -65,6 +65,11 @@ impl Client {
         }
     }
 
+    /// What time it is at Okta, ms since the Unix epoch, as far as its answers have told.
+    pub fn now_ms(&self) -> i64 {
+        self.transport.clock.now_ms()
+    }
+
     /// The scopes that were asked for and that Okta did not grant, as far as is known.
     pub fn scopes_not_granted(&self) -> Vec<String> {
         self.login.scopes_not_granted()

@@ -59,9 +59,14 @@ impl Clock {
         here_ms + self.offset_ms()
     }
 
+    /// The time at Okta in milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.at_okta(self.here_ms())
+    }
+
     /// The time at Okta in whole seconds, as JWTs want it.
     pub fn now_seconds(&self) -> i64 {
-        self.at_okta(self.here_ms()).div_euclid(1_000)
+        self.now_ms().div_euclid(1_000)
     }
 
     /// How wrong this machine's clock is, if it is so wrong that Okta may refuse what we sign.
