@@ -13,6 +13,7 @@
 //! - [`merge`] folds one partition in order, synchronously and deterministically: each event once.
 //! - [`ocsf`] maps an event to an OCSF 1.8.0 record; pure.
 //! - [`publish`] writes records to Kafka topics or files, and what can never be a record to quarantine.
+//! - [`collect`] is what reads the inventory from the org's API.
 //! - [`worker`] wires these together by role; [`okta`], [`kafka`] and [`aws`] are the peers as they are spoken to, and
 //!   [`json`] is how every text of them is read.
 //!
@@ -21,6 +22,7 @@
 pub mod ack;
 pub mod aws;
 pub mod cli;
+pub mod collect;
 pub mod config;
 #[doc(hidden)]
 pub mod crash;

@@ -5,6 +5,7 @@
 //! Source: Okta Management API, 2026.06.3, its GET endpoints.
 
 use crate::json::Value;
+use crate::ocsf::Class;
 use crate::ocsf::writer::saying;
 
 /// Paths of fields, such as `profile.name`; the first one counts at which the object says something.
@@ -57,6 +58,15 @@ impl Collection {
     /// The collection with a name.
     pub fn find(name: &str) -> Option<&'static Self> {
         COLLECTIONS.iter().find(|collection| collection.name == name)
+    }
+
+    /// The class of the records that its objects become.
+    pub fn class(&self) -> Class {
+        match self.name {
+            "users" => Class::UserInventory,
+            "devices" => Class::InventoryInfo,
+            _ => Class::CloudResourcesInventoryInfo,
+        }
     }
 
     /// Reads an object; nothing if it has no id where it should have one.
@@ -117,6 +127,13 @@ pub static COLLECTIONS: &[Collection] = &[
     Collection { label: &["label"], ..usual("user_app_links", "App Link") },
     Collection { label: &["factorType"], ..usual("user_factors", "Factor") },
     usual("user_authenticator_enrollments", "Authenticator Enrollment"),
+    Collection { label: &["factorType"], ..usual("user_webauthn_enrollments", "WebAuthn Enrollment") },
+    usual("user_groups", "Group of a User"),
+    Collection {
+        id: &["deviceUserId"],
+        label: &["device.profile.displayName"],
+        ..usual("user_devices", "Device of a User")
+    },
     usual("user_linked_idps", "Linked Identity Provider"),
     Collection { id: &["client_id"], label: &["client_name"], ..usual("user_clients", "User Client") },
     Collection { detail: Detail::Group, ..usual("groups", "Group") },
@@ -132,6 +149,7 @@ pub static COLLECTIONS: &[Collection] = &[
     },
     Collection { id: &["name"], ..usual("app_features", "Application Feature") },
     Collection { id: &["kid"], label: &["kid"], ..usual("app_keys", "Application Key") },
+    Collection { label: &["kid"], ..usual("app_jwks", "Application JSON Web Key") },
     Collection { label: &["scopeId"], ..usual("app_grants", "Application Grant") },
     Collection { owner: &["userId"], ..usual("app_tokens", "Application Token") },
     usual("app_federated_claims", "Federated Claim"),
@@ -147,6 +165,8 @@ pub static COLLECTIONS: &[Collection] = &[
     Collection { id: &["type"], label: &["type"], ..usual("authenticator_methods", "Authenticator Method") },
     usual("admin_users", "Administrator"),
     usual("role_assignments", "Role Assignment"),
+    usual("group_roles", "Role Assignment of a Group"),
+    usual("client_roles", "Role Assignment of a Client"),
     Collection { id: &["id", "orn"], ..usual("role_targets", "Role Target") },
     usual("custom_roles", "Role"),
     Collection { id: &["label"], ..usual("custom_role_permissions", "Permission") },
@@ -208,6 +228,7 @@ pub static COLLECTIONS: &[Collection] = &[
     usual("security_events_providers", "Security Events Provider"),
     usual("risk_providers", "Risk Provider"),
     usual("service_accounts", "Service Account"),
+    usual("okta_service_accounts", "Okta Service Account"),
     usual("push_providers", "Push Provider"),
     Collection { label: &["principalId"], ..usual("principal_rate_limits", "Principal Rate Limit") },
 ];
