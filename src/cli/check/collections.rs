@@ -154,11 +154,14 @@ fn stream(object: Object<'_>) -> Option<Stream> {
     Some(Stream { name: text("name").unwrap_or_default(), status: text("status")? })
 }
 
-/// Whether events still come by the log stream; nothing, where that may not be seen. One that was cut off is a failure
+/// Whether events still come by the log stream; nothing, where that was not asked. One that was cut off is a failure
 /// for an org whose events come that way.
 pub fn log_stream(probes: &[Probe], streams: &[Stream], is_our_source: bool) -> Option<Finding> {
     let what = "log stream";
     let probe = probes.iter().find(|probe| probe.collection == "log_streams")?;
+    if probe.reason == Reason::NotTried {
+        return None;
+    }
     if probe.reason != Reason::Readable {
         return Some(Finding::new(
             State::Skip,

@@ -113,7 +113,7 @@ fn a_stream_that_was_cut_off_fails_an_org_that_lives_from_it() {
     assert_eq!(state(&[], true), State::Warn);
     let unseen = log_stream(&[probe(State::Skip, Reason::Forbidden)], &[], true).unwrap();
     assert_eq!(unseen.state, State::Skip);
-    assert_eq!(log_stream(&[], &[], true), None);
+    assert_eq!(log_stream(&[probe(State::Skip, Reason::NotTried)], &[], true), None);
 }
 
 #[test]
