@@ -57,9 +57,9 @@ impl Check {
 
 async fn everything(config: &Config) -> Report {
     let mut report = Report::default();
-    let mut progress = Progress::start();
+    let progress = Progress::start();
     for org in &config.orgs {
-        report.orgs.extend(org::check(org, &mut progress).await);
+        report.orgs.extend(org::check(org, &progress).await);
     }
     progress.step("queues and Kafka");
     let aws = crate::aws::settings(&config.aws).await;
@@ -76,7 +76,7 @@ async fn only(config: &Config, name: &str) -> Result<Report, Fatal> {
         Fatal::new(ExitStatus::Config, format!("there is no org {name:?} in the configuration"))
             .hint(format!("the orgs are: {}", names.join(", ")))
     })?;
-    let checked = org::check(org, &mut Progress::start()).await;
+    let checked = org::check(org, &Progress::start()).await;
     let without =
         || Fatal::new(ExitStatus::Config, format!("the org {name:?} has no [org.api]: nothing is asked of it"));
     Ok(Report { orgs: vec![checked.ok_or_else(without)?], ..Report::default() })

@@ -22,7 +22,7 @@ const LOG_SCOPE: &str = "okta.logs.read";
 const TOLERABLE: Duration = Duration::from_secs(60);
 
 /// Nothing, where no API is configured.
-pub async fn check(org: &OrgConfig, progress: &mut Progress) -> Option<OrgReport> {
+pub async fn check(org: &OrgConfig, progress: &Progress) -> Option<OrgReport> {
     let api = org.api.as_ref()?;
     let report = OrgReport { org: org.id.clone(), url: api.url.clone(), ..OrgReport::default() };
     let plan = match Plan::new(&Selection::Managed, &[], Engine::Unknown) {
@@ -51,7 +51,7 @@ struct Visit<'v> {
 }
 
 impl Visit<'_> {
-    async fn go(&mut self, plan: &Plan, scopes: usize, progress: &mut Progress) {
+    async fn go(&mut self, plan: &Plan, scopes: usize, progress: &Progress) {
         progress.step(&format!("{}: the way in", self.org.id));
         let log = Request::list("/api/v1/logs").query("limit", "1").id_key("uuid");
         let log = self.client.get(&log, &self.spender).await;
@@ -69,7 +69,7 @@ impl Visit<'_> {
         self.collections(plan, progress).await;
     }
 
-    async fn collections(&mut self, plan: &Plan, progress: &mut Progress) {
+    async fn collections(&mut self, plan: &Plan, progress: &Progress) {
         let mut prober = Prober::new(&self.client, &self.spender, &self.api.scopes);
         let mut rows = plan.collections.iter();
         let mut stopped = None;

@@ -148,7 +148,7 @@ async fn serve(answer: fn(&Uri) -> (u16, &'static str)) -> OrgConfig {
 }
 
 async fn checked(answer: fn(&Uri) -> (u16, &'static str)) -> OrgReport {
-    org::check(&serve(answer).await, &mut Progress::start()).await.unwrap()
+    org::check(&serve(answer).await, &Progress::start()).await.unwrap()
 }
 
 fn states(report: &OrgReport) -> BTreeMap<&str, Reason> {
@@ -214,7 +214,7 @@ async fn without_a_way_in_nothing_else_is_asked() {
 
 #[tokio::test]
 async fn an_org_without_an_api_is_not_asked() {
-    assert!(org::check(&OrgConfig::default(), &mut Progress::start()).await.is_none());
+    assert!(org::check(&OrgConfig::default(), &Progress::start()).await.is_none());
 }
 
 #[tokio::test]
