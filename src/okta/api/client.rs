@@ -75,6 +75,12 @@ impl Client {
         self.login.scopes_not_granted()
     }
 
+    /// Who we are to the org, in words: `client 0oa1 with the key worker-1`. Of two keys it is the one that Okta accepted
+    /// last.
+    pub fn way_in(&self) -> String {
+        self.login.way_in()
+    }
+
     async fn attempt<M: Meter>(&self, request: &Request, meter: &M) -> Result<Answer, ApiFault> {
         let (pass, reply) = self.ask(request, meter).await?;
         // A token that ended early, a nonce that the server wants: once, and then it is what it is.

@@ -91,6 +91,14 @@ impl Login {
         Verdict::AuthFailed { why, advice: advice.into() }
     }
 
+    /// Who we are, in words.
+    pub fn way_in(&self) -> String {
+        match self {
+            Self::Token(_) => "an API token".into(),
+            Self::Oauth(client) => client.way_in(),
+        }
+    }
+
     pub fn scopes_not_granted(&self) -> Vec<String> {
         match self {
             Self::Token(_) => Vec::new(),

@@ -166,6 +166,18 @@ impl OauthClient {
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
     }
 
+    /// Who we are, in words.
+    pub fn way_in(&self) -> String {
+        let proof = match &self.credential {
+            Credential::Secret(_) => "its secret".to_owned(),
+            Credential::Keys(ring) => {
+                ring.in_order().next().map_or("no key".to_owned(), |(_, key)| format!("the key {}", key.id()))
+            }
+        };
+        let bound = if self.is_binding() { ", tokens bound to this process (DPoP)" } else { "" };
+        format!("client {} with {proof}{bound}", self.id)
+    }
+
     pub(super) fn is_binding(&self) -> bool {
         self.binding.load(Ordering::Relaxed)
     }

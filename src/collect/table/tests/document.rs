@@ -20,6 +20,15 @@ fn the_document_says_what_the_table_says() {
     assert!(document == known, "{}\nUPDATE_GOLDEN=1 accepts this", changed.join("\n"));
 }
 
+#[test]
+fn whoever_grants_scopes_is_told_of_each() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/okta-access.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for scope in COLLECTIONS.iter().flat_map(|row| row.scopes) {
+        assert!(text.contains(&format!("`{scope}`")), "{scope}");
+    }
+}
+
 fn tables() -> String {
     let managed = COLLECTIONS.iter().filter(|row| row.managed == Managed::Yes);
     let mut text = String::from("\n## Read by default\n\n");
