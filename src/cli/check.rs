@@ -132,7 +132,10 @@ async fn org_api(org: &OrgConfig) -> Vec<Finding> {
     let (share, why) = share_of(api, &org.quota, &client, &()).await;
     vec![
         fine(&what, &format!("{}: the System Log can be read{limit}", api.url)),
-        fine(&format!("Okta quota of {}", org.id), &format!("{:.0} % may be used: {why}", share * 100.0)),
+        fine(
+            &format!("Okta quota of {}", org.id),
+            &format!("{:.0} % of what its answers show may be used: {why}", share * 100.0),
+        ),
     ]
 }
 
