@@ -59,7 +59,8 @@ impl Ask<'_> {
 
     pub fn one(&self, nth: usize, kind: Kind) -> Answer {
         let index = self.index(nth, kind)?;
-        self.world.object(kind, index, None).map(Page::one).ok_or_else(|| Problem::not_found("object"))
+        let text = self.world.text(kind, index, None).ok_or_else(|| Problem::not_found("object"))?;
+        Ok(Page { items: vec![text], next: None })
     }
 
     pub fn all(&self, kind: Kind) -> Answer {
@@ -73,13 +74,13 @@ impl Ask<'_> {
 
     /// The objects of the kind, each as `show` makes it, or left out.
     pub fn shown(&self, kind: Kind, show: impl Fn(Value) -> Option<Value>) -> Answer {
-        let item = |index| show(self.world.object(kind, index, None)?);
+        let item = |index| show(self.world.object(kind, index, None)?).map(written);
         Ok(walk(self.from, self.world.count(kind), self.limit, |at| at, item))
     }
 
     /// The objects of the kind whose indices are `first..first + count`.
     pub fn range(&self, kind: Kind, first: u64, count: u64) -> Answer {
-        let item = |nth| self.world.object(kind, first + nth, None);
+        let item = |nth| self.world.text(kind, first + nth, None);
         Ok(walk(self.from, count, self.limit, |at| at, item))
     }
 
@@ -119,12 +120,13 @@ impl Ask<'_> {
             if !self.keeps(Kind::User, index, as_of, search.as_ref().or(filter.as_ref())) {
                 return None;
             }
-            let user = self.world.object(Kind::User, index, as_of)?;
-            let starts = |name: &str, q: &str| {
-                user["profile"][name].as_str().is_some_and(|text| text.to_lowercase().starts_with(q))
-            };
-            let named = quick.as_ref().is_none_or(|q| ["firstName", "lastName", "email"].iter().any(|n| starts(n, q)));
-            named.then_some(user)
+            if let Some(q) = &quick {
+                let user = self.world.object(Kind::User, index, as_of)?;
+                let text = |name: &str| user["profile"][name].as_str().unwrap_or_default().to_lowercase();
+                let named = ["firstName", "lastName", "email"].iter().any(|name| text(name).starts_with(q.as_str()));
+                return named.then(|| written(user));
+            }
+            self.world.text(Kind::User, index, as_of)
         };
         Ok(walk(self.from, self.world.count(Kind::User), self.limit, |at| at, item))
     }
@@ -155,7 +157,7 @@ impl Ask<'_> {
                     "hasAdminPrivilege": index == 4,
                 } });
             }
-            Some(group)
+            Some(written(group))
         };
         Ok(walk(self.from, self.world.count(Kind::Group), self.limit, |at| at, item))
     }
@@ -173,7 +175,7 @@ impl Ask<'_> {
                 Some("userSummary") => device["_embedded"] = json!({ "users": self.device_users(index, true) }),
                 _ => {}
             }
-            Some(device)
+            Some(written(device))
         };
         Ok(walk(self.from, self.world.count(Kind::Device), self.limit, |at| at, item))
     }
@@ -181,18 +183,23 @@ impl Ask<'_> {
     /// The people who use a device: the one it was made for.
     pub fn device_users(&self, device: u64, summary: bool) -> Vec<Value> {
         let owner = device % self.world.seed.users.max(1);
-        let Some(mut user) = self.world.object(Kind::User, owner, None) else {
+        let id = self.world.id(Kind::User, owner);
+        let shown = |profile: Value| {
+            json!({
+                "id": id, "realmId": null, "profile": {
+                    "firstName": profile["firstName"], "lastName": profile["lastName"],
+                    "login": profile["login"], "email": profile["email"],
+                },
+                "_links": { "self": { "href": format!("{{base}}/api/v1/users/{id}") } },
+            })
+        };
+        let user = match summary {
+            true => self.world.profile(owner).map(shown),
+            false => self.world.object(Kind::User, owner, None),
+        };
+        let Some(user) = user else {
             return Vec::new();
         };
-        if summary {
-            user = json!({
-                "id": user["id"], "realmId": null, "profile": {
-                    "firstName": user["profile"]["firstName"], "lastName": user["profile"]["lastName"],
-                    "login": user["profile"]["login"], "email": user["profile"]["email"],
-                },
-                "_links": { "self": user["_links"]["self"] },
-            });
-        }
         let managed = if device % 5 < 3 { "MANAGED" } else { "NOT_MANAGED" };
         let created = stamp(derived_times(&self.world.seed, Kind::Device, device).0);
         vec![json!({ "managementStatus": managed, "created": created, "screenLockType": "BIOMETRIC", "user": user })]
@@ -209,7 +216,7 @@ impl Ask<'_> {
         &self,
         relation: Relation,
         left: u64,
-        show: impl Fn(u64, Option<Timestamp>) -> Option<Value>,
+        show: impl Fn(u64, Option<Timestamp>) -> Option<String>,
     ) -> Answer {
         let total = self.world.walk_length(relation, left);
         let skip = |at| self.world.next_position(relation, left, at);
@@ -231,7 +238,7 @@ impl Ask<'_> {
     pub fn lefts(&self, relation: Relation, kind: Kind, right: u64, show: impl Fn(Value) -> Value) -> Answer {
         let item = |left| {
             self.world.linked(relation, left, right, None)?;
-            self.world.object(kind, left, None).map(&show)
+            self.world.object(kind, left, None).map(&show).map(written)
         };
         Ok(walk(self.from, self.world.count(kind), self.limit, |at| at, item))
     }
@@ -244,24 +251,24 @@ impl Ask<'_> {
     }
 
     pub fn app_user(&self, app: u64, user: u64, since: Option<Timestamp>) -> Option<Value> {
-        let person = self.world.object(Kind::User, user, None)?;
+        let (id, profile) = (self.world.id(Kind::User, user), self.world.profile(user)?);
         let since = stamp(since.unwrap_or_else(|| derived_times(&self.world.seed, Kind::AppUser, app << 24 | user).0));
         let provisioned = app.is_multiple_of(3);
         let app_id = self.world.id(Kind::App, app);
         let mut assigned = json!({
-            "id": person["id"], "externalId": null, "created": since, "lastUpdated": since, "statusChanged": since,
+            "id": id, "externalId": null, "created": since, "lastUpdated": since, "statusChanged": since,
             "scope": if (app + user).is_multiple_of(3) { "USER" } else { "GROUP" },
             "status": if provisioned { "PROVISIONED" } else { "ACTIVE" },
             "passwordChanged": null, "syncState": if provisioned { "SYNCHRONIZED" } else { "DISABLED" },
-            "credentials": { "userName": person["profile"]["login"] },
-            "profile": { "email": person["profile"]["email"], "firstName": person["profile"]["firstName"], "lastName": person["profile"]["lastName"] },
+            "credentials": { "userName": profile["login"] },
+            "profile": { "email": profile["email"], "firstName": profile["firstName"], "lastName": profile["lastName"] },
             "_links": {
                 "app": { "href": format!("{{base}}/api/v1/apps/{app_id}") },
-                "user": { "href": format!("{{base}}/api/v1/users/{}", self.world.id(Kind::User, user)) },
+                "user": { "href": format!("{{base}}/api/v1/users/{id}") },
             },
         });
         if self.param("expand") == Some("user") {
-            assigned["_embedded"] = json!({ "user": person });
+            assigned["_embedded"] = json!({ "user": self.world.object(Kind::User, user, None) });
         }
         Some(assigned)
     }
@@ -277,13 +284,14 @@ impl Ask<'_> {
                 return None;
             }
             let id = self.world.id(Kind::User, user);
-            Some(json!({
+            let admin = json!({
                 "id": id, "orn": format!("orn:okta:directory:{}:users:{id}", self.world.id(Kind::Org, 0)),
                 "_links": {
                     "self": { "href": format!("{{base}}/api/v1/users/{id}") },
                     "roles": { "href": format!("{{base}}/api/v1/users/{id}/roles") },
                 },
-            }))
+            });
+            Some(written(admin))
         };
         Ok(walk(self.from, self.world.count(Kind::User), self.limit, |at| at, item))
     }
@@ -297,7 +305,7 @@ impl Ask<'_> {
         }
         let limits = self.org.principal_limits();
         let wanted: Vec<_> = limits.into_iter().filter(|limit| filter.holds(&mut |name| found(limit, name))).collect();
-        let item = |at| usize::try_from(at).ok().and_then(|at| wanted.get(at).cloned());
+        let item = |at| usize::try_from(at).ok().and_then(|at| wanted.get(at)).map(Value::to_string);
         Ok(walk(self.from, wanted.len() as u64, self.limit, |at| at, item))
     }
 
@@ -346,6 +354,10 @@ impl Ask<'_> {
             }
         })
     }
+}
+
+fn written(object: Value) -> String {
+    object.to_string()
 }
 
 fn found(object: &Value, path: &str) -> Found {

@@ -40,8 +40,7 @@ impl Paging {
 
 /// Some objects, and where the next page begins if there is more.
 pub struct Page {
-    /// As JSON. Each is written as soon as it is there: a thousand users as trees are some 10 MB, through which it takes
-    /// three times as long to come again.
+    /// As JSON, each written as soon as it is there: a thousand users as trees are megabytes to come through again.
     pub items: Vec<String>,
     pub next: Option<u64>,
 }
@@ -62,7 +61,7 @@ pub fn walk(
     total: u64,
     limit: usize,
     skip: impl Fn(u64) -> u64,
-    mut item: impl FnMut(u64) -> Option<Value>,
+    mut item: impl FnMut(u64) -> Option<String>,
 ) -> Page {
     let mut items = Vec::new();
     let mut position = skip(from);
@@ -71,7 +70,7 @@ pub fn walk(
             if items.len() == limit {
                 return Page { items, next: Some(position) };
             }
-            items.push(value.to_string());
+            items.push(value);
         }
         position = skip(position + 1);
     }
@@ -105,13 +104,11 @@ fn fingerprint(list: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn the_last_full_page_has_no_next() {
-        let page = |from, limit| walk(from, 10, limit, |at| at, |at| (at % 2 == 0).then(|| json!(at)));
+        let page = |from, limit| walk(from, 10, limit, |at| at, |at| (at % 2 == 0).then(|| at.to_string()));
         assert_eq!(page(0, 3).next, Some(6));
         assert_eq!(page(6, 2).items, ["6", "8"]);
         assert_eq!(page(6, 2).next, None);

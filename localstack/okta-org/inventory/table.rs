@@ -105,7 +105,7 @@ pub const COLLECTIONS: &[Collection] = &[
     row("/api/v1/groups/rules", "okta.groups.read", link(50, 200), |a| a.all(Kind::GroupRule)),
     row("/api/v1/groups/rules/{}", "okta.groups.read", Paging::One, |a| a.one(0, Kind::GroupRule)),
     row("/api/v1/groups/{}", "okta.groups.read", Paging::One, |a| a.one(0, Kind::Group)),
-    row("/api/v1/groups/{}/users", "okta.groups.read", link(1000, 1000), |a| a.linked(Relation::Members, a.index(0, Kind::Group)?, |user, _| a.world.object(Kind::User, user, None))),
+    row("/api/v1/groups/{}/users", "okta.groups.read", link(1000, 1000), |a| a.linked(Relation::Members, a.index(0, Kind::Group)?, |user, _| a.world.text(Kind::User, user, None))),
     row("/api/v1/groups/{}/apps", "okta.groups.read", link(20, 200), |a| a.lefts(Relation::AppGroups, Kind::App, a.index(0, Kind::Group)?, |app| app)),
     row("/api/v1/groups/{}/owners", "okta.groups.read", link(1000, 1000), |a| a.items(Kind::GroupOwners, a.index(0, Kind::Group)?)),
     row("/api/v1/groups/{}/roles", "okta.roles.read", Paging::Whole, |a| a.items(Kind::GroupRoles, a.index(0, Kind::Group)?)).iam(),
@@ -224,7 +224,9 @@ fn apps(ask: &Ask<'_>) -> Answer {
 
 fn app_users(ask: &Ask<'_>) -> Answer {
     let app = ask.index(0, Kind::App)?;
-    ask.linked(Relation::AppUsers, app, |user, since| ask.app_user(app, user, since))
+    ask.linked(Relation::AppUsers, app, |user, since| {
+        ask.app_user(app, user, since).map(|assigned| assigned.to_string())
+    })
 }
 
 fn one_app_user(ask: &Ask<'_>) -> Answer {
@@ -240,14 +242,15 @@ fn app_groups(ask: &Ask<'_>) -> Answer {
     ask.linked(Relation::AppGroups, app, |group, since| {
         let since = since.unwrap_or_else(|| derived_times(&ask.world.seed, Kind::Group, group).0);
         let id = ask.world.id(Kind::Group, group);
-        Some(json!({
+        let assigned = json!({
             "id": id, "priority": 0, "lastUpdated": stamp(since), "profile": {},
             "_links": {
                 "app": { "href": format!("{{base}}/api/v1/apps/{app_id}") },
                 "self": { "href": format!("{{base}}/api/v1/apps/{app_id}/groups/{id}") },
                 "group": { "href": format!("{{base}}/api/v1/groups/{id}") },
             },
-        }))
+        });
+        Some(assigned.to_string())
     })
 }
 

@@ -105,6 +105,22 @@ impl World {
         Some(object)
     }
 
+    /// The same as JSON, without a tree in between where there need be none.
+    pub fn text(&self, kind: Kind, index: u64, as_of: AsOf) -> Option<String> {
+        match self.see(kind, index, as_of) {
+            Seen::Untouched if kind == Kind::User => serde_json::to_string(&shapes::user(&self.seed, index)).ok(),
+            _ => Some(self.object(kind, index, as_of)?.to_string()),
+        }
+    }
+
+    /// The profile of a user.
+    pub fn profile(&self, user: u64) -> Option<Value> {
+        match self.see(Kind::User, user, None) {
+            Seen::Untouched => Some(json!(shapes::profile(&self.seed, user))),
+            _ => Some(self.object(Kind::User, user, None)?["profile"].take()),
+        }
+    }
+
     pub fn version(&self, kind: Kind, index: u64) -> u32 {
         match self.see(kind, index, None) {
             Seen::Changed(revision) => revision.version,

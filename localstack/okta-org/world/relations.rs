@@ -84,6 +84,18 @@ impl Spread {
 impl World {
     /// Whether the seed or a change since says that the two are linked, and since when if it was a change.
     pub fn linked(&self, relation: Relation, left: u64, right: u64, as_of: AsOf) -> Option<Link> {
+        self.linked_unless_changed(relation, left, right, as_of, || Spread::new(&self.seed, relation, left).has(right))
+    }
+
+    /// The same, where `derived` says whether the seed links them.
+    fn linked_unless_changed(
+        &self,
+        relation: Relation,
+        left: u64,
+        right: u64,
+        as_of: AsOf,
+        derived: impl FnOnce() -> bool,
+    ) -> Option<Link> {
         if !self.exists(relation.left(), left, as_of) || !self.can_be_linked(relation, right, as_of) {
             return None;
         }
@@ -94,7 +106,7 @@ impl World {
         match changes.and_then(|changes| changes.iter().rev().find(|(at, _)| as_of.is_none_or(|time| *at <= time))) {
             Some((at, true)) => Some(Link { right, since: Some(*at) }),
             Some((_, false)) => None,
-            None => Spread::new(&self.seed, relation, left).has(right).then_some(Link { right, since: None }),
+            None => derived().then_some(Link { right, since: None }),
         }
     }
 
@@ -122,10 +134,10 @@ impl World {
         }
         let spread = Spread::new(&self.seed, relation, left);
         if position < spread.size {
-            return self.linked(relation, left, spread.at(position), as_of);
+            return self.linked_unless_changed(relation, left, spread.at(position), as_of, || true);
         }
         let right = position - spread.size;
-        if spread.has(right) { None } else { self.linked(relation, left, right, as_of) }
+        if spread.has(right) { None } else { self.linked_unless_changed(relation, left, right, as_of, || false) }
     }
 
     /// The next position at or after this one where there can be a link: past the seed's, only changes count.

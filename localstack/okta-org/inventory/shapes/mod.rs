@@ -15,7 +15,7 @@ use crate::world::stamp;
 
 pub use admin::{CUSTOM_PERMISSIONS, principal_limit, role_grant};
 pub use policies::{POLICY_TYPES, RULES_PER_POLICY, rule_count};
-pub use users::factor;
+pub use users::{factor, profile, user};
 
 /// How many objects of a kind every org has, whatever its size.
 pub fn count(seed: &Seed, kind: Kind) -> u64 {
@@ -52,7 +52,7 @@ pub fn taken(kind: Kind, index: u64) -> bool {
 /// The object as it was at the start.
 pub fn derive(seed: &Seed, kind: Kind, index: u64) -> Value {
     match kind {
-        Kind::User => users::user(seed, index),
+        Kind::User => json!(users::user(seed, index)),
         Kind::UserType => users::user_type(seed, index),
         Kind::UserSchema => users::user_schema(seed, index),
         Kind::LinkedObject => users::linked_object(),

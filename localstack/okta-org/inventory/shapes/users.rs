@@ -1,5 +1,6 @@
 //! Users, their types and schemas, and their factors.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{link, object};
@@ -10,55 +11,144 @@ use crate::world::stamp;
 const TITLES: [&str; 5] = ["Clerk", "Engineer", "Director", "Analyst", "Technician"];
 const DEPARTMENTS: [&str; 5] = ["Engineering", "Finance", "Field Sales", "Warehouse", "Legal"];
 
-pub fn user(seed: &Seed, index: u64) -> Value {
+/// A user. Typed, so that it is written without a tree in between: most of what the org ever writes are users.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    id: String,
+    status: &'static str,
+    created: String,
+    activated: Option<String>,
+    status_changed: Option<String>,
+    last_login: Option<String>,
+    last_updated: String,
+    password_changed: Option<String>,
+    r#type: UserTypeId,
+    profile: Profile,
+    credentials: Credentials,
+    #[serde(rename = "_links")]
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct UserTypeId {
+    id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    login: String,
+    email: String,
+    second_email: Option<String>,
+    first_name: &'static str,
+    last_name: &'static str,
+    display_name: String,
+    title: &'static str,
+    department: &'static str,
+    employee_number: String,
+    mobile_phone: Option<String>,
+    manager: String,
+}
+
+#[derive(Serialize)]
+struct Credentials {
+    password: Password,
+    emails: [Email; 1],
+    provider: Provider,
+}
+
+#[derive(Serialize)]
+struct Password {}
+
+#[derive(Serialize)]
+struct Email {
+    value: String,
+    status: &'static str,
+    r#type: &'static str,
+}
+
+#[derive(Serialize)]
+struct Provider {
+    r#type: &'static str,
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Links {
+    suspend: Link,
+    reset_password: Link,
+    deactivate: Link,
+    schema: Link,
+    r#type: Link,
+    #[serde(rename = "self")]
+    own: Link,
+}
+
+#[derive(Serialize)]
+struct Link {
+    href: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+}
+
+pub fn user(seed: &Seed, index: u64) -> User {
     let (created, updated) = derived_times(seed, Kind::User, index);
     let status = derived_status(seed, index);
     let (created, updated) = (stamp(created), stamp(updated));
     let has_begun = !matches!(status, "STAGED");
-    let mut rng = seed.rng(Kind::User, index);
-    let (title, department) = (*rng.pick(&TITLES), *rng.pick(&DEPARTMENTS));
-    let login = login(seed, index);
+    let profile = profile(seed, index);
     let user_type = seed.id(Kind::UserType, u64::from(index % 50 == 49));
     let id = seed.id(Kind::User, index);
     let action =
-        |verb: &str| json!({ "href": format!("{{base}}/api/v1/users/{id}/lifecycle/{verb}"), "method": "POST" });
-    json!({
-        "id": id,
-        "status": status,
-        "created": created,
-        "activated": has_begun.then_some(&created),
-        "statusChanged": has_begun.then_some(&created),
-        "lastLogin": (status == "ACTIVE" && !index.is_multiple_of(9)).then_some(&updated),
-        "lastUpdated": updated,
-        "passwordChanged": (has_begun && status != "PROVISIONED").then_some(&created),
-        "type": { "id": user_type },
-        "profile": {
-            "login": login,
-            "email": login,
-            "secondEmail": null,
-            "firstName": first_name(seed, index),
-            "lastName": last_name(index),
-            "displayName": format!("{} {}", first_name(seed, index), last_name(index)),
-            "title": title,
-            "department": department,
-            "employeeNumber": format!("{}", 10_000 + index),
-            "mobilePhone": if index.is_multiple_of(3) { json!(format!("+33 1 99 00 {:02} {:02}", index / 100 % 100, index % 100)) } else { Value::Null },
-            "manager": seed.id(Kind::User, index / 10),
+        |verb: &str| Link { href: format!("{{base}}/api/v1/users/{id}/lifecycle/{verb}"), method: Some("POST") };
+    let place = |path: &str, id: &str| Link { href: format!("{{base}}/api/v1/{path}/{id}"), method: None };
+    User {
+        status,
+        activated: has_begun.then(|| created.clone()),
+        status_changed: has_begun.then(|| created.clone()),
+        last_login: (status == "ACTIVE" && !index.is_multiple_of(9)).then(|| updated.clone()),
+        last_updated: updated,
+        password_changed: (has_begun && status != "PROVISIONED").then(|| created.clone()),
+        created,
+        credentials: Credentials {
+            password: Password {},
+            emails: [Email { value: profile.login.clone(), status: "VERIFIED", r#type: "PRIMARY" }],
+            provider: Provider { r#type: "OKTA", name: "OKTA" },
         },
-        "credentials": {
-            "password": {},
-            "emails": [{ "value": login, "status": "VERIFIED", "type": "PRIMARY" }],
-            "provider": { "type": "OKTA", "name": "OKTA" },
+        profile,
+        links: Links {
+            suspend: action("suspend"),
+            reset_password: action("reset_password"),
+            deactivate: action("deactivate"),
+            schema: place("meta/schemas/user", &seed.id(Kind::UserSchema, 0)),
+            r#type: place("meta/types/user", &user_type),
+            own: place("users", &id),
         },
-        "_links": {
-            "suspend": action("suspend"),
-            "resetPassword": action("reset_password"),
-            "deactivate": action("deactivate"),
-            "schema": link(&format!("/api/v1/meta/schemas/user/{}", seed.id(Kind::UserSchema, 0))),
-            "type": link(&format!("/api/v1/meta/types/user/{user_type}")),
-            "self": link(&format!("/api/v1/users/{id}")),
-        },
-    })
+        r#type: UserTypeId { id: user_type },
+        id,
+    }
+}
+
+pub fn profile(seed: &Seed, index: u64) -> Profile {
+    let mut rng = seed.rng(Kind::User, index);
+    let (title, department) = (*rng.pick(&TITLES), *rng.pick(&DEPARTMENTS));
+    let login = login(seed, index);
+    let phone = || format!("+33 1 99 00 {:02} {:02}", index / 100 % 100, index % 100);
+    Profile {
+        email: login.clone(),
+        login,
+        second_email: None,
+        first_name: first_name(seed, index),
+        last_name: last_name(index),
+        display_name: format!("{} {}", first_name(seed, index), last_name(index)),
+        title,
+        department,
+        employee_number: format!("{}", 10_000 + index),
+        mobile_phone: index.is_multiple_of(3).then(phone),
+        manager: seed.id(Kind::User, index / 10),
+    }
 }
 
 pub fn user_type(seed: &Seed, index: u64) -> Value {

@@ -88,6 +88,23 @@ fn a_call_in_flight_counts_until_its_answer_and_one_that_is_lost_until_the_windo
 }
 
 #[test]
+fn a_call_that_was_never_sent_is_given_back() {
+    let mut quota = opened(1.0, 10, 9);
+    for permit in all(&mut quota, T + 200, Priority::Fetch) {
+        assert_eq!(quota.bucket_of(&permit), Some((0, "logs")));
+        quota.unused(permit);
+    }
+    let permits = all(&mut quota, T + 300, Priority::Fetch);
+    assert_eq!(permits.len(), 9, "as many as before");
+    let slow = Policy { share: 1.0, concurrency_start: 1, concurrency_max: 1, ..Policy::default() };
+    let mut quota = Quota::new(slow);
+    let only = go(&mut quota, T, Priority::Fetch).unwrap();
+    assert!(go(&mut quota, T, Priority::Fetch).is_none());
+    quota.unused(only);
+    assert!(go(&mut quota, T, Priority::Fetch).is_some(), "the slot, too");
+}
+
+#[test]
 fn calls_in_flight_over_the_edge_count_in_the_new_window_too() {
     let mut quota = opened(1.0, 10, 9);
     let straddling = all(&mut quota, T + 59_900, Priority::Fetch);
