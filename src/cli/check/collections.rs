@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::org::{Spender, is_shut};
+use super::org::is_shut;
 use super::report::{Finding, Probe, Reason, State};
 use crate::collect::{Collection, Needs, Parent, Role};
 use crate::json::Tape;
 use crate::okta::api::{Answer, ApiFault, Client, Missing, Object, Verdict};
+use crate::okta::gate::GateAt;
 
 /// Asks for one collection after the other, parents first, and keeps what the later ones need of the answers.
 pub struct Prober<'p> {
     client: &'p Client,
-    spender: &'p Spender,
+    meter: &'p GateAt,
     /// Those that the configuration names; then nothing else is asked for.
     configured: &'p [String],
     refused: Vec<String>,
@@ -32,9 +33,9 @@ pub struct Stream {
 
 impl<'p> Prober<'p> {
     /// After the first call, as only then the client knows what is granted.
-    pub fn new(client: &'p Client, spender: &'p Spender, configured: &'p [String]) -> Self {
+    pub fn new(client: &'p Client, meter: &'p GateAt, configured: &'p [String]) -> Self {
         let refused = client.scopes_not_granted();
-        Self { client, spender, configured, refused, keys: HashMap::new(), read: HashSet::new(), streams: Vec::new() }
+        Self { client, meter, configured, refused, keys: HashMap::new(), read: HashSet::new(), streams: Vec::new() }
     }
 
     /// Tries a collection with the smallest page of its first list.
@@ -55,7 +56,7 @@ impl<'p> Prober<'p> {
             Some(page) => row.first_request_sized(key.as_deref(), word, page.least),
             None => row.first_request(key.as_deref(), word),
         };
-        match self.client.get(&request, self.spender).await {
+        match self.client.get(&request, self.meter).await {
             Ok(answer) => {
                 self.remember(row, key.as_deref(), &answer);
                 let empty = if answer.objects().len() == 0 { ", empty" } else { "" };

@@ -1,20 +1,17 @@
 //! One org's API: the way in, the clock, the scopes, the log, the collections, the log stream.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-
-use tokio::time::Instant;
 
 use super::collections::{Prober, log_stream};
 use super::progress::Progress;
 use super::report::{Finding, LimitSeen, OrgReport, Probe, Reason, State};
-use crate::collect::{Collection, Plan, Selection};
+use crate::collect::{Collection, Plan};
 use crate::config::{ApiConfig, OrgConfig};
 use crate::error::Chain;
-use crate::okta::Engine;
-use crate::okta::api::{ApiFault, Client, Meter, Request, Seen, Verdict};
-use crate::okta::quota::{Call, Decision, Method, Offset, Permit, Policy, Priority, Quota};
+use crate::okta::api::{ApiFault, Client, Request, Verdict};
+use crate::okta::gate::{Gate, GateAt};
+use crate::okta::quota::{Offset, Policy, Priority};
+use crate::okta::{Engine, Pace, share};
 
 /// What the System Log takes.
 const LOG_SCOPE: &str = "okta.logs.read";
@@ -26,20 +23,24 @@ const TOLERABLE: Duration = Duration::from_secs(60);
 pub async fn check(org: &OrgConfig, progress: &Progress) -> Option<OrgReport> {
     let api = org.api.as_ref()?;
     let report = OrgReport { org: org.id.clone(), url: api.url.clone(), ..OrgReport::default() };
-    let plan = match Plan::new(&Selection::Managed, &[], Engine::Unknown) {
+    let plan = match Plan::new(&org.snapshot.selection(), &org.snapshot.without, Engine::Unknown) {
         Ok(plan) => plan,
         Err(error) => return Some(report.with(Finding::fail("collections", error.to_string()))),
     };
-    let scopes: Vec<&str> = std::iter::once(LOG_SCOPE).chain(plan.scopes()).collect();
+    let mut scopes: Vec<&str> = [LOG_SCOPE, share::SCOPE].into_iter().chain(plan.scopes()).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let client = match Client::new(api, &scopes, seed) {
         Ok(client) => client,
         Err(error) => return Some(report.with(Finding::fail("way in", Chain(&error).to_string()))),
     };
-    let mut visit = Visit { org, api, client, spender: Spender::start(), report };
+    // All of what the answers show, where the worker would leave others their half: it is a hundred calls, once.
+    let gate = Gate::new(&org.id, Policy { share: 1.0, reserve: 0.0, ..Policy::default() }, Pace::real());
+    let mut visit = Visit { org, api, client, meter: gate.at(Priority::Snapshot), gate, report };
     visit.go(&plan, scopes.len(), progress).await;
-    visit.report.calls = visit.spender.calls.load(Ordering::Relaxed);
-    visit.report.limits = visit.spender.limits();
+    visit.report.calls = visit.gate.spent().calls;
+    visit.report.limits = limits(&visit.gate);
     Some(visit.report)
 }
 
@@ -47,7 +48,8 @@ struct Visit<'v> {
     org: &'v OrgConfig,
     api: &'v ApiConfig,
     client: Client,
-    spender: Spender,
+    gate: Gate,
+    meter: GateAt,
     report: OrgReport,
 }
 
@@ -55,7 +57,7 @@ impl Visit<'_> {
     async fn go(&mut self, plan: &Plan, scopes: usize, progress: &Progress) {
         progress.step(&format!("{}: the way in", self.org.id));
         let log = Request::list("/api/v1/logs").query("limit", "1").id_key("uuid");
-        let log = self.client.get(&log, &self.spender).await;
+        let log = self.client.get(&log, &self.meter).await;
         if let Err(fault) = &log
             && is_shut(&fault.verdict)
         {
@@ -63,15 +65,30 @@ impl Visit<'_> {
             return;
         }
         self.find(Finding::ok("way in", self.client.way_in()));
-        self.find(clock(self.spender.offset()));
+        self.find(clock(self.gate.offset()));
         self.report.scopes_not_granted = self.client.scopes_not_granted();
         self.find(self.scopes(scopes));
         self.find(system_log(log.err()));
+        self.quota().await;
+        self.engine().await;
         self.collections(plan, progress).await;
     }
 
+    async fn quota(&mut self) {
+        let (part, why) = share::share_of(self.api, &self.org.quota, &self.client, &self.meter).await;
+        let detail = format!("{:.0} % of what Okta's answers show may be used: {why}", part * 100.0);
+        self.find(Finding::ok("quota", detail));
+    }
+
+    async fn engine(&mut self) {
+        self.find(match Engine::of(&self.client, &self.meter).await {
+            Ok(engine) => Finding::ok("engine", engine.name()),
+            Err(fault) => Finding::new(State::Warn, "engine", format!("not known: {fault}")),
+        });
+    }
+
     async fn collections(&mut self, plan: &Plan, progress: &Progress) {
-        let mut prober = Prober::new(&self.client, &self.spender, &self.api.scopes);
+        let mut prober = Prober::new(&self.client, &self.meter, &self.api.scopes);
         let mut rows = plan.collections.iter();
         let mut stopped = None;
         for row in rows.by_ref() {
@@ -177,75 +194,10 @@ fn not_tried(row: &Collection) -> Probe {
     Probe { collection: row.name, path: row.path, state, reason, detail: "not tried: the check was stopped".into() }
 }
 
-/// Spends the org's quota as its answers tell it, and counts.
-///
-/// All of what the answers show, where the worker would leave others their half: it is a hundred calls, once.
-pub struct Spender {
-    quota: Mutex<Quota>,
-    calls: AtomicU64,
-    begun: Instant,
-    /// Ms since the epoch.
-    begun_ms: i64,
-}
-
-impl Spender {
-    pub fn start() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self {
-            quota: Mutex::new(Quota::new(Policy { share: 1.0, reserve: 0.0, ..Policy::default() })),
-            calls: AtomicU64::new(0),
-            begun: Instant::now(),
-            begun_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-        }
-    }
-
-    fn now(&self) -> i64 {
-        self.begun_ms.saturating_add(i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX))
-    }
-
-    fn quota(&self) -> std::sync::MutexGuard<'_, Quota> {
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn offset(&self) -> Option<Offset> {
-        self.quota().offset(self.now())
-    }
-
-    fn limits(&self) -> Vec<LimitSeen> {
-        let seen = self.quota().outlook(self.now()).into_iter().filter_map(|bucket| {
-            let (limit, used) = (bucket.limit?, bucket.used_by_us + bucket.used_by_others);
-            Some(LimitSeen { bucket: bucket.bucket, limit, remaining: limit.saturating_sub(used) })
-        });
-        seen.collect()
-    }
-}
-
-impl Meter for Spender {
-    type Permit = Permit;
-
-    async fn before(&self, path: &str) -> Permit {
-        let call = Call { method: Method::Get, path, priority: Priority::Snapshot };
-        loop {
-            let now = self.now();
-            // Bound on its own, so that the lock is not held over the sleep.
-            let decision = self.quota().ask(now, &call);
-            match decision {
-                Decision::Go(permit) => {
-                    self.calls.fetch_add(1, Ordering::Relaxed);
-                    return permit;
-                }
-                Decision::WaitUntil(time) => {
-                    tokio::time::sleep(Duration::from_millis(time.saturating_sub(now).unsigned_abs())).await;
-                }
-            }
-        }
-    }
-
-    fn after(&self, permit: Permit, seen: &Seen<'_>) {
-        let now = self.now();
-        match seen.headers {
-            Some(headers) => self.quota().answered(now, permit, &headers),
-            None => self.quota().lost(now, permit),
-        }
-    }
+fn limits(gate: &Gate) -> Vec<LimitSeen> {
+    let seen = gate.outlook().into_iter().filter_map(|bucket| {
+        let (limit, used) = (bucket.limit?, bucket.used_by_us + bucket.used_by_others);
+        Some(LimitSeen { bucket: bucket.bucket, limit, remaining: limit.saturating_sub(used) })
+    });
+    seen.collect()
 }

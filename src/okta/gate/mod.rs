@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::Pace;
 use super::api::{Meter, Seen};
-use super::quota::{Headers, Method, Outlook, Permit, Policy, Priority, Quota, Route};
+use super::quota::{Headers, Method, Offset, Outlook, Permit, Policy, Priority, Quota, Route};
 use crate::telemetry::metrics;
 use line::{Line, Turn, Waiter};
 pub use spent::Spent;
@@ -82,6 +82,11 @@ impl Gate {
     /// Whether `wanted` objects are better read one by one, by calls of `single`, or by `pages` calls of `list`.
     pub fn route(&self, wanted: u64, single: (Method, &str), pages: u64, list: (Method, &str)) -> Route {
         self.0.lock().line.quota.route(wanted, single, pages, list)
+    }
+
+    /// Bounds of Okta's clock minus ours; none before the first answer that told it.
+    pub fn offset(&self) -> Option<Offset> {
+        self.0.lock().line.quota.offset(self.0.pace.steady_ms())
     }
 
     /// What was spent so far.
