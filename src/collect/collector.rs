@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::fetch::{Fetched, Wanted, fetch};
 use super::land::{Lander, Room, unix_ms};
 use super::observe::Roster;
 use super::org::{Org, Trouble};
@@ -18,7 +19,7 @@ use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{Chain, Fatal};
 use crate::landing::{LandingLog, Origin};
 use crate::merge::StateReader;
-use crate::merge::snapshots::{Begun, Ended, Mark, Outcome, Requested, Run, Snapshots};
+use crate::merge::snapshots::{Begun, CollectionEnded, Ended, Mark, Outcome, Requested, Run, Snapshots};
 use crate::okta::api::Client;
 use crate::okta::gate::Gate;
 use crate::okta::quota::Priority;
@@ -127,7 +128,10 @@ impl Collector {
             return self.finish(run).await;
         }
         if let Some(requests) = next_requests(&standing.requests) {
-            return self.begin(&standing, requests).await;
+            return match requests.iter().any(|request| !request.objects.is_empty()) {
+                true => self.fetch(&standing, requests).await,
+                false => self.begin(&standing, requests).await,
+            };
         }
         let due = self.schedule().due(&self.settings.org, standing.last_whole.as_ref());
         let wait = due.map(|due| Duration::from_millis(u64::try_from(due - unix_ms()).unwrap_or(0)));
@@ -174,8 +178,7 @@ impl Collector {
         let planned = Plan::new(&chosen, without, Engine::Unknown);
         let (org, engine) = self.org_of(&planned.as_ref().map(Plan::scopes).unwrap_or_default()).await?;
         let planned = Plan::new(&chosen, without, engine);
-        let newest = standing.last.as_ref().map_or(0, |last| last.epoch);
-        let epoch = org.now_ms().max(newest + 1);
+        let epoch = next_epoch(&org, standing);
         let (collections, refused) = match planned {
             Ok(plan) => (plan.collections, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
@@ -196,24 +199,81 @@ impl Collector {
             tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
         }
         org.lander.land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
+        self.until_known(&org, epoch, |_| true).await?;
+        match self.standing()?.running.filter(|run| run.epoch == epoch) {
+            Some(run) => self.read(&org, run).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Reads single objects: a snapshot without collections, whose verdicts say how each was read and which are no
+    /// reading of the collection as a whole.
+    async fn fetch(&self, standing: &Snapshots, requests: Vec<Requested>) -> Result<(), Trouble> {
+        let mut wanted = Wanted::default();
+        let mut refused = None;
+        for object in requests.iter().flat_map(|request| &request.objects) {
+            match Wanted::parse(object) {
+                Ok((collection, key)) => wanted.add(collection, key, None),
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        let (org, engine) = self.org_of(&wanted.scopes()).await?;
+        let epoch = next_epoch(&org, standing);
+        let begun = Mark::Begun(Begun {
+            epoch,
+            requests: requests.into_iter().map(|request| request.id).collect(),
+            whole: false,
+            engine: engine.name().to_owned(),
+            collections: Vec::new(),
+            rosters: Vec::new(),
+        });
+        org.lander.land(Origin::Fetch, vec![snapshot::record(&begun)]).await.map_err(Trouble::NotLanded)?;
+        let fetched = match &refused {
+            Some(_) => Ok(Vec::new()),
+            None => fetch(&org, wanted).await,
+        };
+        let (fetched, shut) = match fetched {
+            Ok(fetched) => (fetched, None),
+            Err(Trouble::NoWayIn(why)) => (Vec::new(), Some(why)),
+            Err(trouble) => return Err(trouble),
+        };
+        let mark = |Fetched { collection, outcome, objects, calls }| {
+            let collection = collection.name.to_owned();
+            snapshot::record(&Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects, calls }))
+        };
+        let mut records: Vec<_> = fetched.into_iter().map(mark).collect();
+        records.push(snapshot::record(&Mark::Ended(Ended { epoch, aborted: refused.or(shut) })));
+        org.lander.land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
+        self.until_known(&org, epoch, |standing| standing.running.is_none()).await
+    }
+
+    /// Waits until the state knows of a snapshot, and more.
+    async fn until_known(&self, org: &Org, epoch: i64, more: impl Fn(&Snapshots) -> bool) -> Result<(), Trouble> {
         let mut committed = self.ends.committed.clone();
         loop {
             committed.mark_unchanged();
             let standing = self.standing()?;
-            let known = standing.running.map(|run| run.epoch).max(standing.last.map(|last| last.epoch));
-            if known >= Some(epoch) {
+            let newest =
+                standing.running.as_ref().map(|run| run.epoch).max(standing.last.as_ref().map(|last| last.epoch));
+            if newest >= Some(epoch) && more(&standing) {
                 return Ok(());
             }
             org.look_again(&mut committed).await?;
         }
     }
 
+    /// Goes on with what was begun by an earlier owner.
     async fn finish(&self, run: Run) -> Result<(), Trouble> {
         let plan = Plan::new(&Selection::Only(run.readings.keys().cloned().collect()), &[], Engine::Unknown);
         let (org, _) = self.org_of(&plan.map(|plan| plan.scopes()).unwrap_or_default()).await?;
+        tracing::info!(org = %self.settings.org, epoch = run.epoch, "a snapshot that was begun before goes on");
+        self.read(&org, run).await
+    }
+
+    async fn read(&self, org: &Arc<Org>, run: Run) -> Result<(), Trouble> {
         self.health.ready(format!("a snapshot of {} collections runs", run.readings.len()));
         let epoch = run.epoch;
-        snapshot::run(&org, run).await?;
+        snapshot::run(org, run).await?;
         let report = org.progress.report(epoch, org.now_ms() - epoch, &self.gate);
         let count = |word: &str| report.collections.iter().filter(|row| row.verdict.as_deref() == Some(word)).count();
         tracing::info!(
@@ -272,7 +332,14 @@ fn client(settings: &Settings, scopes: &[&str]) -> Result<Client, Fatal> {
 /// The request that has waited longest, with all that ask for the same.
 fn next_requests(waiting: &[Requested]) -> Option<Vec<Requested>> {
     let first = waiting.first()?;
-    Some(waiting.iter().filter(|request| request.collections == first.collections).cloned().collect())
+    let same = |request: &&Requested| (&request.collections, &request.objects) == (&first.collections, &first.objects);
+    Some(waiting.iter().filter(same).cloned().collect())
+}
+
+/// Now, but always later than the last one.
+fn next_epoch(org: &Org, standing: &Snapshots) -> i64 {
+    let newest = standing.last.as_ref().map_or(0, |last| last.epoch);
+    org.now_ms().max(newest + 1)
 }
 
 async fn sleep(wait: Option<Duration>) {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::list::ListKey;
 use super::observe::Roster;
 use super::org::{Org, Trouble};
-use super::reading::ListKey;
+
 use super::table::{Collection, Parent};
 use crate::merge::snapshots::{self, Outcome};
 

@@ -7,7 +7,9 @@
 //! Never changes merged state: what is read goes into the landing log, and only the fold makes something of it.
 
 mod collector;
+mod fetch;
 mod land;
+mod list;
 mod lists;
 mod observe;
 mod org;
@@ -18,9 +20,12 @@ mod remedy;
 mod schedule;
 mod snapshot;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use collector::{Ends, Settings, run};
+pub use fetch::check_object;
 pub use land::Room;
 
 pub use plan::{Calls, Counts, Plan, Selection, UnknownCollection};

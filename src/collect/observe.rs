@@ -1,9 +1,11 @@
 //! From an answer of the API to the records that land.
 
 use crate::collect::table::{Collection, Parent};
+use crate::json::Tape;
 use crate::landing::{Content, Grain, Observation};
 use crate::merge::snapshots::{Keys, Mark};
 use crate::okta::api::{Answer, Object};
+use crate::okta::secrets;
 
 /// What is the same for all that is read of one list.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +36,20 @@ pub(super) struct Landed {
     pub too_large: u64,
 }
 
+/// What is observed of one object that was asked for by itself.
+pub(super) fn single(collection: &Collection, key: String, as_of: (i64, i64)) -> Observation {
+    Observation {
+        collection: collection.name.to_owned(),
+        facet: collection.facet.to_owned(),
+        grain: Grain::Object,
+        key,
+        epoch: None,
+        as_of,
+        part: 0,
+        last: true,
+    }
+}
+
 impl Roster {
     /// The roster that the lists of a collection go by. Those that hang on the objects themselves share one.
     pub fn of(child: &'static Collection) -> Option<Self> {
@@ -51,6 +67,17 @@ impl Roster {
         rosters.sort_by(|one, other| one.name.cmp(&other.name));
         rosters.dedup_by(|one, other| one.name == other.name);
         rosters
+    }
+}
+
+impl Landed {
+    /// The keys of objects that land one by one.
+    pub fn keys(&self) -> Vec<String> {
+        let key = |content: &Content| match content {
+            Content::Observation(observation) if observation.grain == Grain::Object => Some(observation.key.clone()),
+            _ => None,
+        };
+        self.records.iter().filter_map(|(content, _)| key(content)).collect()
     }
 }
 
@@ -78,7 +105,7 @@ impl List<'_> {
             let id = plain(object.id.unwrap_or("-"));
             let key = self.key.map_or_else(|| id.clone(), |key| format!("{key}/{id}"));
             let content = self.observation(answer, key, 0, true);
-            landed.records.push((content, object.json.to_vec()));
+            landed.records.push((content, without_secrets(object.json)));
         }
     }
 
@@ -99,7 +126,7 @@ impl List<'_> {
                 if page.len() > 1 {
                     page.push(b',');
                 }
-                page.extend_from_slice(object.json);
+                page.extend_from_slice(&without_secrets(object.json));
             }
         }
         let count = pages.len();
@@ -150,6 +177,17 @@ impl List<'_> {
             }
         }
     }
+}
+
+/// An object as it lands: as received, but for the secrets that Okta sends along with some.
+pub(super) fn without_secrets(object: &[u8]) -> Vec<u8> {
+    let mut tape = Tape::default();
+    let mut text = Vec::with_capacity(object.len());
+    // It is a part of an answer that was read, so it can be read.
+    if let Ok(document) = tape.read(object) {
+        secrets::copy_without(&document, &mut text);
+    }
+    text
 }
 
 /// An id as it may stand in a key: ids come from outside, and a key has one `/` between two of them and no line ends.

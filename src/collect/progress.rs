@@ -23,6 +23,8 @@ pub(super) struct Line {
     objects: AtomicU64,
     calls: AtomicU64,
     lists: AtomicU64,
+    /// Lists that were begun.
+    begun: AtomicU64,
     /// How many lists there are, as far as is known, and whether that is all.
     expected: AtomicU64,
     all_known: AtomicBool,
@@ -92,6 +94,7 @@ impl Progress {
                 objects: place.objects.into(),
                 calls: place.calls.into(),
                 lists: place.lists.into(),
+                begun: place.lists.into(),
                 expected: u64::from(collection.parent().is_none()).into(),
                 all_known: collection.parent().is_none().into(),
                 before: before.into(),
@@ -153,6 +156,11 @@ impl Line {
         self.objects.fetch_add(objects, Ordering::Relaxed);
     }
 
+    /// A list is being read.
+    pub fn list_begun(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A list was read to its end.
     pub fn list_ended(&self) {
         self.lists.fetch_add(1, Ordering::Relaxed);
@@ -182,8 +190,8 @@ impl Line {
         Counting { line: Arc::clone(self), meter }
     }
 
-    /// Calls that are left, and whether that is all. Lists that are not begun will take what the others took; a list
-    /// that is on its way, what it took when it was last read.
+    /// Calls that are left, and whether that is all. Lists that are not begun will take what those took that are; of one
+    /// that is on its way nobody knows how long it is, but that it needs one more call.
     fn left(&self, collection: &Collection) -> (u64, bool) {
         let lists = self.lists.load(Ordering::Relaxed);
         let expected = self.expected.load(Ordering::Relaxed).max(1);
@@ -197,8 +205,9 @@ impl Line {
             // A list whose length nobody knows has one more page, at least.
             return (pages.max(1), pages > 0 || collection.page.is_none());
         }
-        let calls_a_list = if lists == 0 { 1.0 } else { (self.calls() as f64 / lists as f64).max(1.0) };
-        let left = expected.saturating_sub(lists) as f64 * calls_a_list;
+        let begun = self.begun.load(Ordering::Relaxed).max(lists);
+        let calls_a_list = if begun == 0 { 1.0 } else { (self.calls() as f64 / begun as f64).max(1.0) };
+        let left = expected.saturating_sub(begun) as f64 * calls_a_list + (begun - lists) as f64;
         (left.ceil() as u64, self.all_known.load(Ordering::Relaxed))
     }
 

@@ -7,20 +7,21 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::list::{ListKey, ListReader, Purpose, Step};
 use super::lists::{Next, Source};
-use super::observe::{List, Roster};
+use super::observe::Roster;
 use super::org::{Org, Trouble};
-use super::remedy::{ListEnd, Patience, Remedy};
+use super::remedy::{ListEnd, Patience};
 use super::table::{Collection, Parent};
 use super::verdict::Lists;
 use crate::landing::{Content, Origin};
 use crate::merge::snapshots::{Outcome, Place, Reading};
-use crate::okta::api::{Answer, ApiFault, Request};
 use crate::okta::quota::Priority;
 
-/// Lists of one collection that are read at once. At 250 ms a call this is 64 calls a second: a minute's share of any
-/// bucket within ten seconds, so that no window ends with calls left. How many go at once is for the limiter to say.
-const LISTS_AT_ONCE: usize = 16;
+/// Lists of one collection that are read at once: as many as may have a call under way (30 by default), and as many again
+/// whose page is on its way into the log, so that a slow disk or broker leaves no window with calls left. How many calls
+/// go at once is for the limiter to say, and how many bytes are on their way for the lander.
+const LISTS_AT_ONCE: usize = 64;
 
 /// Keys that are looked up at a time.
 const KEYS_AT_ONCE: usize = 256;
@@ -33,7 +34,16 @@ const TIME_A_CURSOR: Duration = Duration::from_secs(1);
 pub(super) struct Snapshot {
     pub org: Arc<Org>,
     pub epoch: i64,
-    pub rosters: Vec<Roster>,
+    pub rosters: Arc<[Roster]>,
+}
+
+impl Snapshot {
+    fn list(&self, collection: &'static Collection, key: ListKey) -> ListReader {
+        let (priority, origin) =
+            if collection.audit { (Priority::Audit, Origin::Audit) } else { (Priority::Snapshot, Origin::Snapshot) };
+        let purpose = Purpose { priority, origin, epoch: Some(self.epoch), rosters: Arc::clone(&self.rosters) };
+        ListReader::new(&self.org, purpose, collection, key)
+    }
 }
 
 /// Reads a collection from where its last reader stopped; gives how it ended and how far it came.
@@ -72,13 +82,6 @@ struct Reader {
     resume: Option<String>,
 }
 
-/// Which list.
-#[derive(Debug, Clone)]
-pub(super) struct ListKey {
-    pub key: Option<String>,
-    pub word: Option<&'static str>,
-}
-
 /// What the reading of one list tells when it has ended.
 struct Told {
     at: u64,
@@ -93,6 +96,7 @@ impl Reader {
         loop {
             while self.running.len() < LISTS_AT_ONCE && !self.lists.hopeless() {
                 let Some((at, key)) = self.waiting.pop_front() else { break };
+                self.snapshot.org.progress.of(self.collection.name).list_begun();
                 self.start(at, key).await?;
             }
             if self.lists.hopeless() && self.running.is_empty() {
@@ -115,16 +119,14 @@ impl Reader {
 
     async fn start(&mut self, at: u64, key: ListKey) -> Result<(), Trouble> {
         if matches!(self.collection.parent, Parent::Org) {
-            let end = self.read_alone(&key).await?;
+            let end = self.read_alone(key).await?;
             return self.ended(Told { at, end }).await;
         }
-        let mut list = ListReader::new(&self.snapshot, self.collection, key);
+        let mut list = self.snapshot.list(self.collection, key);
         self.running.spawn(async move {
-            let mut request = list.first();
             loop {
-                match list.page(request).await? {
-                    Step::Next(next) => request = next,
-                    Step::End(end) => return Ok(Told { at, end }),
+                if let Step::End(end) = list.step().await? {
+                    return Ok(Told { at, end });
                 }
             }
         });
@@ -132,22 +134,19 @@ impl Reader {
     }
 
     /// The only list of a collection: its places are noted page by page.
-    async fn read_alone(&mut self, key: &ListKey) -> Result<ListEnd, Trouble> {
-        let mut list = ListReader::new(&self.snapshot, self.collection, key.clone());
+    async fn read_alone(&mut self, key: ListKey) -> Result<ListEnd, Trouble> {
+        let mut list = self.snapshot.list(self.collection, key);
         list.patience = Patience::new(self.collection.page, self.lists.place().restarts);
-        let first = list.first();
-        let mut request = match self.resume.take().map(|target| first.resume(&target)) {
-            Some(Ok(resumed)) => resumed,
-            // A stored place of a table that has changed since is no place of this list.
-            Some(Err(_)) | None => first,
-        };
+        // A stored place of a table that has changed since is no place of this list: then it is read from its beginning.
+        if let Some(Ok(resumed)) = self.resume.take().map(|target| list.first().resume(&target)) {
+            list.request = Some(resumed);
+        }
         loop {
-            match list.page(request).await? {
+            match list.step().await? {
                 Step::End(end) => return Ok(end),
-                Step::Next(next) => {
-                    self.lists.go_on_at(Some(next.target()), list.patience.restarts());
+                Step::At(target) => {
+                    self.lists.go_on_at(Some(target), list.patience.restarts());
                     self.note().await;
-                    request = next;
                 }
             }
         }
@@ -179,87 +178,5 @@ impl Reader {
             let content = Content::Cursor { name: self.collection.name.to_owned() };
             self.snapshot.org.lander.note(Origin::Snapshot, content, value).await;
         }
-    }
-}
-
-/// Reads one list.
-struct ListReader {
-    snapshot: Arc<Snapshot>,
-    collection: &'static Collection,
-    key: ListKey,
-    patience: Patience,
-    part: u32,
-}
-
-/// What comes after a page.
-enum Step {
-    Next(Request),
-    End(ListEnd),
-}
-
-impl ListReader {
-    fn new(snapshot: &Arc<Snapshot>, collection: &'static Collection, key: ListKey) -> Self {
-        let patience = Patience::new(collection.page, 0);
-        Self { snapshot: Arc::clone(snapshot), collection, key, patience, part: 0 }
-    }
-
-    fn first(&self) -> Request {
-        self.collection.first_request(self.key.key.as_deref(), self.key.word)
-    }
-
-    /// Reads a page and lands it.
-    async fn page(&mut self, mut request: Request) -> Result<Step, Trouble> {
-        let answer = loop {
-            let fault = match self.ask(&request).await {
-                Ok(answer) => break answer,
-                Err(fault) => fault,
-            };
-            match self.patience.after(&fault) {
-                Remedy::Again => {}
-                Remedy::After(pause) => {
-                    tracing::debug!(collection = self.collection.name, %fault, "a page is asked for again later");
-                    self.snapshot.org.pace().sleep(pause).await;
-                }
-                Remedy::Smaller(size) => request = request.with_limit(size),
-                Remedy::Restart => {
-                    self.part = 0;
-                    request = self.first();
-                }
-                // What is not within anything cannot be gone: the org does not have it.
-                Remedy::End(ListEnd::Gone) if self.key.key.is_none() => return Ok(Step::End(ListEnd::Off)),
-                Remedy::End(end) => return Ok(Step::End(end)),
-                Remedy::NoWayIn(why) => return Err(Trouble::NoWayIn(why)),
-            }
-        };
-        self.patience.succeeded();
-        self.land(answer).await
-    }
-
-    async fn ask(&self, request: &Request) -> Result<Answer, ApiFault> {
-        let org = &self.snapshot.org;
-        let priority = if self.collection.audit { Priority::Audit } else { Priority::Snapshot };
-        let line = org.progress.of(self.collection.name);
-        org.client.get(request, &line.counting(org.gate.at(priority))).await
-    }
-
-    async fn land(&mut self, mut answer: Answer) -> Result<Step, Trouble> {
-        let org = &self.snapshot.org;
-        let next = answer.next.take();
-        let list = List {
-            collection: self.collection,
-            key: self.key.key.as_deref(),
-            epoch: Some(self.snapshot.epoch),
-            rosters: &self.snapshot.rosters,
-        };
-        let page = list.records(&answer, &mut self.part, next.is_none(), org.lander.max_value_bytes());
-        drop(answer);
-        let origin = if self.collection.audit { Origin::Audit } else { Origin::Snapshot };
-        org.lander.land(origin, page.records).await.map_err(Trouble::NotLanded)?;
-        org.progress.of(self.collection.name).landed(page.objects);
-        if page.too_large > 0 {
-            let why = format!("{} objects are larger than the landing log takes", page.too_large);
-            return Ok(Step::End(ListEnd::Failed(why)));
-        }
-        Ok(next.map_or(Step::End(ListEnd::Read), Step::Next))
     }
 }

@@ -26,7 +26,8 @@ pub(super) async fn run(org: &Arc<Org>, run: Run) -> Result<(), Trouble> {
         let objects = before.get(collection.name).map_or(0, |standing| standing.objects);
         Some((*collection, &reading.place, reading.ended.clone(), objects))
     }));
-    let snapshot = Arc::new(Snapshot { org: Arc::clone(org), epoch: run.epoch, rosters: Roster::all(&collections) });
+    let snapshot =
+        Arc::new(Snapshot { org: Arc::clone(org), epoch: run.epoch, rosters: Roster::all(&collections).into() });
     let is_open = |collection: &&'static Collection| {
         run.readings.get(collection.name).is_some_and(|reading| reading.ended.is_none())
     };

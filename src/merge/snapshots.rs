@@ -34,7 +34,11 @@ pub struct Requested {
     /// By which the asker knows the marks that answer it.
     pub id: String,
     /// Which collections; none means those that the configuration says.
+    #[serde(default)]
     pub collections: Vec<String>,
+    /// Single objects instead, each as `collection/key`.
+    #[serde(default)]
+    pub objects: Vec<String>,
 }
 
 /// `snapshot_begun`

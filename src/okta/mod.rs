@@ -7,6 +7,7 @@ pub mod api;
 pub mod gate;
 pub mod inventory;
 pub mod quota;
+pub mod secrets;
 pub mod share;
 
 mod engine;

@@ -179,8 +179,9 @@ async fn every_collection_is_tried_once_with_what_its_parents_gave() {
     assert_eq!((found["zones"], found["devices"]), (Reason::Failed, Reason::FeatureOff));
     let skipped = |reason: &Reason| *reason == Reason::NoParent;
     let without_call = found.values().filter(|reason| skipped(reason)).count();
-    assert_eq!(report.calls, (found.len() - without_call + 1) as u64, "one call each, and one for the log");
+    assert_eq!(report.calls, (found.len() - without_call + 2) as u64, "one call each, the log and the engine");
     let told: Vec<_> = report.findings.iter().map(|finding| (finding.what.as_str(), finding.state)).collect();
+    assert!(told.contains(&("quota", State::Ok)) && told.contains(&("engine", State::Warn)), "{told:?}");
     assert!(told.contains(&("way in", State::Ok)) && told.contains(&("log stream", State::Ok)), "{told:?}");
     assert!(report.limits.iter().any(|seen| seen.bucket == "users" && seen.limit == 600), "{:?}", report.limits);
 }
@@ -189,11 +190,12 @@ async fn every_collection_is_tried_once_with_what_its_parents_gave() {
 async fn a_used_up_rate_limit_ends_the_calls_and_is_said() {
     let report = checked(|uri| match uri.path() {
         "/api/v1/logs" | "/api/v1/meta/types/user" => (200, "[]"),
+        "/.well-known/okta-organization" => (200, r#"{"pipeline":"idx"}"#),
         "/api/v1/meta/schemas/user/linkedObjects" => (429, r#"{"errorCode":"E0000047"}"#),
         path => panic!("{path}"),
     })
     .await;
-    assert_eq!(report.calls, 3);
+    assert_eq!(report.calls, 4);
     let found = states(&report);
     assert_eq!((found["user_types"], found["linked_objects"]), (Reason::Readable, Reason::NotTried));
     assert_eq!(found["users"], Reason::NotTried);

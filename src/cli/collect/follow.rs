@@ -113,7 +113,13 @@ impl Follower {
                 let Some(snapshot) = self.snapshot.as_mut().filter(|known| known.epoch == ended.epoch) else {
                     return false;
                 };
-                let Some(row) = snapshot.rows.iter_mut().find(|row| row.name == ended.collection) else { return false };
+                let at = snapshot.rows.iter().position(|row| row.name == ended.collection);
+                let at = at.unwrap_or_else(|| {
+                    // Single objects were read: nobody has planned their collection.
+                    snapshot.rows.push(Row { name: ended.collection.clone(), ..Row::default() });
+                    snapshot.rows.len() - 1
+                });
+                let Some(row) = snapshot.rows.get_mut(at) else { return false };
                 (row.objects, row.calls) = (ended.objects, ended.calls);
                 row.verdict = Some(ended.outcome.word().to_owned());
                 row.detail = ended.outcome.detail().map(str::to_owned);

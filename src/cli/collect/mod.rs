@@ -41,6 +41,7 @@ const NEWS: usize = 256;
 #[command(after_help = "Examples:
   okta-ocsf collect                                    all orgs, what is read by default
   okta-ocsf collect --org acme --collections users,groups
+  okta-ocsf collect --objects users/00u1abc,group_members/00g1abc
   okta-ocsf collect --json | jq '.[].collections[] | select(.verdict != \"complete\")'")]
 pub struct Collect {
     #[command(flatten)]
@@ -51,6 +52,9 @@ pub struct Collect {
     /// Only these collections, by the names in docs/collections.md; several by comma or by repeating
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     collections: Vec<String>,
+    /// Read single objects again instead, such as users/00u1 or group_members/00g1; several by comma or by repeating
+    #[arg(long, value_name = "COLLECTION/ID", value_delimiter = ',', conflicts_with = "collections")]
+    objects: Vec<String>,
     /// Read in this process even if workers run; with Kafka, the group decides which of them reads which org
     #[arg(long)]
     here: bool,
@@ -69,6 +73,9 @@ impl Collect {
         Plan::new(&Selection::Only(self.collections.clone()), &[], Engine::Unknown).map_err(|error| {
             Fatal::new(ExitStatus::Config, error.to_string()).hint("docs/collections.md lists them all")
         })?;
+        for object in &self.objects {
+            crate::collect::check_object(object).map_err(|what| Fatal::new(ExitStatus::Config, what))?;
+        }
         self.prepare(&mut config);
         // What this command prints is for a person; the worker's own log would stand between the lines.
         if config.telemetry.log_level == "info" {
@@ -200,7 +207,8 @@ impl Collect {
         let failed = |error: &dyn std::fmt::Display| {
             Fatal::new(ExitStatus::Unavailable, format!("the request for {org} was not landed: {error}"))
         };
-        let mark = Mark::Requested(Requested { id: id.to_owned(), collections: self.collections.clone() });
+        let (collections, objects) = (self.collections.clone(), self.objects.clone());
+        let mark = Mark::Requested(Requested { id: id.to_owned(), collections, objects });
         let (name, value) = mark.write().map_err(|error| failed(&error))?;
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let record = LandingRecord {
@@ -222,7 +230,7 @@ impl Collect {
                 Fatal::new(ExitStatus::Io, "standard output cannot be written").because(std::io::Error::other(error))
             })?;
         }
-        let named = |name: &str| self.collections.iter().any(|wanted| wanted == name);
+        let named = |name: &str| !self.objects.is_empty() || self.collections.iter().any(|wanted| wanted == name);
         let fine = ended.iter().all(|followed| followed.is_fine(&named));
         Ok(if fine { ExitStatus::Ok } else { ExitStatus::SomeFailed })
     }

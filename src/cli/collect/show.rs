@@ -7,7 +7,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
 use super::follow::{Followed, News};
-use crate::collect::{Report, Row};
+use crate::collect::{Bucket, Report, Row};
 use crate::merge::snapshots::Outcome;
 use crate::okta::OrgId;
 
@@ -52,7 +52,8 @@ impl Screen {
             }
             News::Begun(org, collections) => {
                 let by = self.by.clone();
-                self.set(org, format!("{org}: begins, {collections} collections, read by {by}"), true);
+                let of = if *collections > 0 { format!(", {collections} collections") } else { String::new() };
+                self.set(org, format!("{org}: begins{of}, read by {by}"), true);
             }
             News::Progress(org, report) => self.set(org, progress(org, report, self.moving), false),
             News::Collection(org, row) => self.collection(org, row),
@@ -158,7 +159,9 @@ fn progress(org: &OrgId, report: &Report, bar: bool) -> String {
 
 /// The buckets that decide how long it takes: those of which most is used.
 fn busiest(report: &Report) -> String {
-    let mut buckets: Vec<_> = report.quota.iter().filter(|bucket| bucket.used > 0 && bucket.permitted > 0).collect();
+    // A bucket of which less than a tenth is used decides nothing.
+    let much = |bucket: &&Bucket| bucket.permitted > 0 && u64::from(bucket.used) * 10 >= u64::from(bucket.permitted);
+    let mut buckets: Vec<_> = report.quota.iter().filter(much).collect();
     buckets.sort_by_key(|bucket| std::cmp::Reverse(u64::from(bucket.used) * 1_000 / u64::from(bucket.permitted)));
     let shown: Vec<_> =
         buckets.iter().take(2).map(|bucket| format!("{} {}/{}", bucket.name, bucket.used, bucket.permitted)).collect();
@@ -232,8 +235,6 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::Bucket;
-
     #[test]
     fn numbers_and_spans_are_said_as_people_say_them() {
         assert_eq!([grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
@@ -249,12 +250,12 @@ mod tests {
             calls_left: 750,
             at_least: true,
             left_ms: 61_000,
-            quota: vec![bucket("users", 3, 300), bucket("apps", 50, 50), bucket("logs", 0, 60)],
+            quota: vec![bucket("users", 31, 300), bucket("apps", 50, 50), bucket("logs", 5, 60)],
             ..Report::default()
         };
         assert_eq!(
             progress(&OrgId::new("acme"), &report, false),
-            "acme: 25 %, 250 of at least 1,000 calls, at least 1 min 01 s left, this minute apps 50/50, users 3/300"
+            "acme: 25 %, 250 of at least 1,000 calls, at least 1 min 01 s left, this minute apps 50/50, users 31/300"
         );
         let line = progress(&OrgId::new("acme"), &Report { calls_left: 0, at_least: false, ..report }, true);
         assert!(line.starts_with("acme: [########################] 100 %, 250 of 250 calls, about to end"), "{line}");

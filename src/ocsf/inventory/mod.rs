@@ -3,7 +3,7 @@
 //! - A user with groups, factors and roles becomes a User Inventory Info (5003), a device with its users a Device
 //!   Inventory Info (5001), every other object a Cloud Resources Inventory Info (5023). [`Collection`] is the table of
 //!   them: another collection is another row.
-//! - `source` checks what is handed in and takes the secrets out of it (`secrets`): some objects of the Management API
+//! - `source` checks what is handed in and takes the secrets out of it (`okta::secrets`): some objects of the Management API
 //!   hold client secrets and keys, which belong in no record. It makes one document of all pieces, so that the writer's
 //!   accounting covers them all: what no attribute took is in `unmapped`, in its place, and an element of a list that
 //!   has a rest there keeps its id there.
@@ -18,7 +18,6 @@ mod enrichments;
 mod frame;
 mod identity_provider;
 mod resource;
-mod secrets;
 mod source;
 mod user;
 mod user_facts;

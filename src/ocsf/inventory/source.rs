@@ -1,7 +1,8 @@
 //! One document of everything that is handed in, checked and without secrets.
 
-use super::{InventoryError, Piece, UserFacts, secrets};
+use super::{InventoryError, Piece, UserFacts};
 use crate::json::{Document, JsonFault, Kind, MAX_DEPTH, Tape};
+use crate::okta::secrets;
 
 /// How deep a piece may nest, so that the record in which it stands a few levels deeper is readable like any other.
 const DEEPEST: usize = MAX_DEPTH - 4;

@@ -41,4 +41,4 @@ pub use meter::{Meter, Seen};
 pub use request::{Request, Shape};
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

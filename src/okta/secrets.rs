@@ -1,4 +1,4 @@
-//! Values that belong in no record. The Management API returns some with the object that they are of: the client
+//! Values that belong in no log and no record. The Management API returns some with the object that they are of: the client
 //! secret of an application or an identity provider, the private key of an Apple sign-in, the shared secret of a factor
 //! that is being enrolled, the token of an app's provisioning.
 //!
