@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::{Fetched, Wanted, fetch};
 use super::land::{Lander, Room, unix_ms};
 use super::observe::Roster;
-use super::org::{Org, Trouble};
+use super::org::{Org, Trouble, look_again};
 use super::plan::{Plan, Selection};
 use super::progress::Progress;
 use super::schedule::Schedule;
@@ -175,14 +175,16 @@ impl Collector {
         let chosen = if whole { self.settings.snapshot.selection() } else { Selection::Only(asked) };
         let without: &[String] = if whole { &self.settings.snapshot.without } else { &[] };
         // The engine is not known before anybody has asked, and asking takes scopes.
-        let planned = Plan::new(&chosen, without, Engine::Unknown);
-        let (org, engine) = self.org_of(&planned.as_ref().map(Plan::scopes).unwrap_or_default()).await?;
-        let planned = Plan::new(&chosen, without, engine);
-        let epoch = next_epoch(&org, standing);
-        let (collections, refused) = match planned {
-            Ok(plan) => (plan.collections, None),
-            Err(error) => (Vec::new(), Some(error.to_string())),
+        let scopes = match Plan::new(&chosen, without, Engine::Unknown) {
+            Ok(plan) => plan.scopes(),
+            Err(error) => return self.refuse(standing, requests, whole, error.to_string()).await,
         };
+        let (org, engine) = match self.org_of(&scopes).await {
+            Err(Trouble::NoWayIn(why)) => return self.refuse(standing, requests, whole, why).await,
+            made => made?,
+        };
+        let collections = Plan::new(&chosen, without, engine).map(|plan| plan.collections).unwrap_or_default();
+        let epoch = next_epoch(org.now_ms(), standing);
         let begun = Mark::Begun(Begun {
             epoch,
             requests: requests.into_iter().map(|request| request.id).collect(),
@@ -191,15 +193,9 @@ impl Collector {
             rosters: Roster::all(&collections).into_iter().map(|roster| roster.name).collect(),
             collections: collections.iter().map(|collection| collection.name.to_owned()).collect(),
         });
-        let mut records = vec![snapshot::record(&begun)];
-        if let Some(why) = refused {
-            tracing::warn!(org = %self.settings.org, why, "a snapshot that was asked for cannot be made");
-            records.push(snapshot::record(&Mark::Ended(Ended { epoch, aborted: Some(why) })));
-        } else {
-            tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
-        }
-        org.lander.land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
-        self.until_known(&org, epoch, |_| true).await?;
+        tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
+        org.lander.land(Origin::Snapshot, vec![snapshot::record(&begun)]).await.map_err(Trouble::NotLanded)?;
+        self.until_known(epoch, |_| true).await?;
         match self.standing()?.running.filter(|run| run.epoch == epoch) {
             Some(run) => self.read(&org, run).await,
             None => Ok(()),
@@ -217,8 +213,14 @@ impl Collector {
                 Err(why) => refused = refused.or(Some(why)),
             }
         }
-        let (org, engine) = self.org_of(&wanted.scopes()).await?;
-        let epoch = next_epoch(&org, standing);
+        if let Some(why) = refused {
+            return self.refuse(standing, requests, false, why).await;
+        }
+        let (org, engine) = match self.org_of(&wanted.scopes()).await {
+            Err(Trouble::NoWayIn(why)) => return self.refuse(standing, requests, false, why).await,
+            made => made?,
+        };
+        let epoch = next_epoch(org.now_ms(), standing);
         let begun = Mark::Begun(Begun {
             epoch,
             requests: requests.into_iter().map(|request| request.id).collect(),
@@ -228,11 +230,7 @@ impl Collector {
             rosters: Vec::new(),
         });
         org.lander.land(Origin::Fetch, vec![snapshot::record(&begun)]).await.map_err(Trouble::NotLanded)?;
-        let fetched = match &refused {
-            Some(_) => Ok(Vec::new()),
-            None => fetch(&org, wanted).await,
-        };
-        let (fetched, shut) = match fetched {
+        let (fetched, aborted) = match fetch(&org, wanted).await {
             Ok(fetched) => (fetched, None),
             Err(Trouble::NoWayIn(why)) => (Vec::new(), Some(why)),
             Err(trouble) => return Err(trouble),
@@ -242,13 +240,41 @@ impl Collector {
             snapshot::record(&Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects, calls }))
         };
         let mut records: Vec<_> = fetched.into_iter().map(mark).collect();
-        records.push(snapshot::record(&Mark::Ended(Ended { epoch, aborted: refused.or(shut) })));
+        records.push(snapshot::record(&Mark::Ended(Ended { epoch, aborted })));
         org.lander.land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
-        self.until_known(&org, epoch, |standing| standing.running.is_none()).await
+        self.until_known(epoch, |standing| standing.running.is_none()).await
+    }
+
+    /// Answers those who asked that nothing will come of it, and why.
+    async fn refuse(
+        &self,
+        standing: &Snapshots,
+        requests: Vec<Requested>,
+        whole: bool,
+        why: String,
+    ) -> Result<(), Trouble> {
+        tracing::error!(org = %self.settings.org, why, "the org cannot be read");
+        let epoch = next_epoch(unix_ms(), standing);
+        let begun = Mark::Begun(Begun {
+            epoch,
+            requests: requests.into_iter().map(|request| request.id).collect(),
+            whole,
+            engine: Engine::Unknown.name().to_owned(),
+            collections: Vec::new(),
+            rosters: Vec::new(),
+        });
+        let ended = Mark::Ended(Ended { epoch, aborted: Some(why) });
+        let records = vec![snapshot::record(&begun), snapshot::record(&ended)];
+        self.lander().land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
+        self.until_known(epoch, |standing| standing.running.is_none()).await
+    }
+
+    fn lander(&self) -> Lander {
+        Lander::new(self.settings.org.clone(), Arc::clone(&self.ends.landing), self.ends.room.clone())
     }
 
     /// Waits until the state knows of a snapshot, and more.
-    async fn until_known(&self, org: &Org, epoch: i64, more: impl Fn(&Snapshots) -> bool) -> Result<(), Trouble> {
+    async fn until_known(&self, epoch: i64, more: impl Fn(&Snapshots) -> bool) -> Result<(), Trouble> {
         let mut committed = self.ends.committed.clone();
         loop {
             committed.mark_unchanged();
@@ -258,7 +284,7 @@ impl Collector {
             if newest >= Some(epoch) && more(&standing) {
                 return Ok(());
             }
-            org.look_again(&mut committed).await?;
+            look_again(&mut committed).await?;
         }
     }
 
@@ -310,7 +336,7 @@ impl Collector {
         let (part, why) = share::share_of(&settings.api, &settings.quota, &client, &meter).await;
         tracing::debug!(org = %settings.org, part, %why, "the share of the org's limits that is used");
         self.gate.set_share(part);
-        let lander = Lander::new(settings.org.clone(), Arc::clone(&self.ends.landing), self.ends.room.clone());
+        let lander = self.lander();
         let org = Org {
             id: settings.org.clone(),
             client,
@@ -337,9 +363,9 @@ fn next_requests(waiting: &[Requested]) -> Option<Vec<Requested>> {
 }
 
 /// Now, but always later than the last one.
-fn next_epoch(org: &Org, standing: &Snapshots) -> i64 {
+fn next_epoch(now_ms: i64, standing: &Snapshots) -> i64 {
     let newest = standing.last.as_ref().map_or(0, |last| last.epoch);
-    org.now_ms().max(newest + 1)
+    now_ms.max(newest + 1)
 }
 
 async fn sleep(wait: Option<Duration>) {

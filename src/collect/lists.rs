@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::list::ListKey;
 use super::observe::Roster;
-use super::org::{Org, Trouble};
+use super::org::{Org, Trouble, look_again};
 
 use super::table::{Collection, Parent};
 use crate::merge::snapshots::{self, Outcome};
@@ -72,7 +72,7 @@ impl Source {
                 self.org.progress.of(self.collection.name).expects(known, true);
                 return Ok(Next::End(Some(outcome)));
             }
-            self.org.look_again(&mut committed).await?;
+            look_again(&mut committed).await?;
         }
     }
 }

@@ -70,10 +70,10 @@ impl Org {
     pub fn running(&self, epoch: i64) -> Result<Run, Trouble> {
         self.standing()?.running.filter(|run| run.epoch == epoch).ok_or(Trouble::Superseded)
     }
+}
 
-    /// Waits for a commit after the last look.
-    pub async fn look_again(&self, committed: &mut watch::Receiver<u64>) -> Result<(), Trouble> {
-        tokio::time::sleep(BETWEEN_LOOKS).await;
-        committed.changed().await.map_err(|_| Trouble::Stopped("the partition has no owner".into()))
-    }
+/// Waits for a commit after the last look.
+pub(super) async fn look_again(committed: &mut watch::Receiver<u64>) -> Result<(), Trouble> {
+    tokio::time::sleep(BETWEEN_LOOKS).await;
+    committed.changed().await.map_err(|_| Trouble::Stopped("the partition has no owner".into()))
 }

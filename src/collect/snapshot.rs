@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::observe::Roster;
-use super::org::{Org, Trouble};
+use super::org::{Org, Trouble, look_again};
 use super::reading::{Snapshot, read};
 use super::table::Collection;
 use crate::landing::{Content, Origin};
@@ -53,7 +53,7 @@ pub(super) async fn run(org: &Arc<Org>, run: Run) -> Result<(), Trouble> {
         if org.standing()?.running.is_none_or(|running| running.epoch != run.epoch) {
             return Ok(());
         }
-        org.look_again(&mut committed).await?;
+        look_again(&mut committed).await?;
     }
 }
 

@@ -8,6 +8,7 @@ mod command_line;
 mod delivery;
 mod end_to_end;
 mod faults;
+mod inventory;
 mod mapping;
 mod security;
 mod start;
