@@ -18,6 +18,7 @@ mod remedy;
 mod schedule;
 mod snapshot;
 pub mod table;
+mod trail;
 mod verdict;
 
 pub use collector::{Ends, Settings, run};

@@ -12,6 +12,7 @@ use super::observe::{List, Roster};
 use super::org::{Org, Trouble};
 use super::remedy::{ListEnd, Patience, Remedy};
 use super::table::{Collection, Parent};
+use super::trail::Trail;
 use super::verdict::Lists;
 use crate::landing::{Content, Origin};
 use crate::merge::snapshots::{Outcome, Place, Reading};
@@ -188,6 +189,7 @@ struct ListReader {
     collection: &'static Collection,
     key: ListKey,
     patience: Patience,
+    trail: Trail,
     part: u32,
 }
 
@@ -200,7 +202,7 @@ enum Step {
 impl ListReader {
     fn new(snapshot: &Arc<Snapshot>, collection: &'static Collection, key: ListKey) -> Self {
         let patience = Patience::new(collection.page, 0);
-        Self { snapshot: Arc::clone(snapshot), collection, key, patience, part: 0 }
+        Self { snapshot: Arc::clone(snapshot), collection, key, patience, trail: Trail::default(), part: 0 }
     }
 
     fn first(&self) -> Request {
@@ -222,7 +224,7 @@ impl ListReader {
                 }
                 Remedy::Smaller(size) => request = request.with_limit(size),
                 Remedy::Restart => {
-                    self.part = 0;
+                    (self.part, self.trail) = (0, Trail::default());
                     request = self.first();
                 }
                 // What is not within anything cannot be gone: the org does not have it.
@@ -260,6 +262,10 @@ impl ListReader {
             let why = format!("{} objects are larger than the landing log takes", page.too_large);
             return Ok(Step::End(ListEnd::Failed(why)));
         }
-        Ok(next.map_or(Step::End(ListEnd::Read), Step::Next))
+        Ok(match next {
+            None => Step::End(ListEnd::Read),
+            Some(next) if self.trail.goes_on(next.target()) => Step::Next(next),
+            Some(_) => Step::End(ListEnd::Failed("the pages lead back to one that was read before".into())),
+        })
     }
 }
