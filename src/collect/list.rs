@@ -6,6 +6,7 @@ use super::observe::{Landed, List, Roster};
 use super::org::{Org, Trouble};
 use super::remedy::{ListEnd, Patience, Remedy};
 use super::table::Collection;
+use super::trail::Trail;
 use crate::landing::Origin;
 use crate::okta::api::{Answer, ApiFault, Request};
 use crate::okta::quota::Priority;
@@ -36,6 +37,7 @@ pub(super) struct ListReader {
     key: ListKey,
     /// With which pages that cannot be read are met.
     pub patience: Patience,
+    trail: Trail,
     part: u32,
     /// What to ask for first, if it is not the first page.
     pub request: Option<Request>,
@@ -62,7 +64,18 @@ impl ListReader {
     pub fn new(org: &Arc<Org>, purpose: Purpose, collection: &'static Collection, key: ListKey) -> Self {
         let patience = Patience::new(collection.page, 0);
         let org = Arc::clone(org);
-        Self { org, purpose, collection, key, patience, part: 0, request: None, page: None, landed: Vec::new() }
+        Self {
+            org,
+            purpose,
+            collection,
+            key,
+            patience,
+            trail: Trail::default(),
+            part: 0,
+            request: None,
+            page: None,
+            landed: Vec::new(),
+        }
     }
 
     /// What asks for the first page.
@@ -87,11 +100,15 @@ impl ListReader {
         self.landed = landed.keys();
         let (org, origin) = (Arc::clone(&self.org), self.purpose.origin);
         let land = land(&org, origin, self.collection, landed);
-        let Some(next) = next.filter(|_| too_large == 0) else {
+        let circle = next.as_ref().is_some_and(|next| !self.trail.goes_on(next.target()));
+        let Some(next) = next.filter(|_| too_large == 0 && !circle) else {
             land.await?;
-            return Ok(Step::End(match too_large {
-                0 => ListEnd::Read,
-                _ => ListEnd::Failed(format!("{too_large} objects are larger than the landing log takes")),
+            return Ok(Step::End(if too_large > 0 {
+                ListEnd::Failed(format!("{too_large} objects are larger than the landing log takes"))
+            } else if circle {
+                ListEnd::Failed("the pages lead back to one that was read before".into())
+            } else {
+                ListEnd::Read
             }));
         };
         let place = next.target();
@@ -129,7 +146,7 @@ impl ListReader {
                 }
                 Remedy::Smaller(size) => request = request.with_limit(size),
                 Remedy::Restart => {
-                    self.part = 0;
+                    (self.part, self.trail) = (0, Trail::default());
                     request = self.first();
                 }
                 // What is not within anything cannot be gone: the org does not have it.

@@ -22,6 +22,7 @@ mod snapshot;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod verdict;
 
 pub use collector::{Ends, Settings, run};

@@ -7,6 +7,11 @@ use uuid::Uuid;
 
 use crate::error::{ExitStatus, Fatal};
 
+/// Another process uses a data directory.
+#[derive(Debug, thiserror::Error)]
+#[error("another worker uses the data directory {}", .0.display())]
+pub struct InUse(PathBuf);
+
 /// A data directory that this process alone uses, until this is dropped.
 pub struct DataDir {
     path: PathBuf,
@@ -31,11 +36,10 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Fatal::new(
-                    ExitStatus::Config,
-                    format!("another worker uses the data directory {}", path.display()),
-                )
-                .hint("give each worker its own worker.data_dir"));
+                let in_use = InUse(path.to_owned());
+                return Err(Fatal::new(ExitStatus::Config, in_use.to_string())
+                    .hint("give each worker its own worker.data_dir")
+                    .because(in_use));
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }

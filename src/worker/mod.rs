@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::data_dir::DataDir;
+pub use self::data_dir::InUse;
 use crate::config::{Config, LandingKind, Role};
 use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics, partition_of};

@@ -11,6 +11,8 @@ fn what_the_org_logged_is_published_exactly_once_over_duplicates_and_two_kills()
     let bench = Bench::new("org").on_queue(queue.clone());
     let mut worker = bench.worker("worker");
     let org = Org::start(&[
+        "--event-bus",
+        &stack("STACK_EVENT_BUS"),
         "--queue-url",
         &queue,
         "--events",

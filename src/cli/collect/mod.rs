@@ -3,6 +3,7 @@
 mod follow;
 mod show;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +24,7 @@ use crate::landing::{Content, LandingRecord, Origin};
 use crate::merge::snapshots::{Mark, Requested};
 use crate::okta::{Engine, OrgId, Pace};
 use crate::telemetry::{init_logging, metrics};
-use crate::worker::{self, Opened, Watched};
+use crate::worker::{self, InUse, Opened, Watched};
 
 /// News that may wait for the screen. There is one every two seconds for each org, and one for each collection.
 const NEWS: usize = 256;
@@ -151,7 +152,7 @@ impl Collect {
             Ok(opened) => Ok((opened, worker)),
             // It ended before it had begun, and knows why.
             Err(_) => match worker.await {
-                Ok(Err(fatal)) => Err(fatal),
+                Ok(Err(fatal)) => Err(with_what_to_do(fatal)),
                 _ => Err(Fatal::new(ExitStatus::Software, "stopped before anything was read")),
             },
         }
@@ -234,6 +235,14 @@ impl Collect {
         let fine = ended.iter().all(|followed| followed.is_fine(&named));
         Ok(if fine { ExitStatus::Ok } else { ExitStatus::SomeFailed })
     }
+}
+
+/// Whoever collects beside a worker wants to know how that goes on, not how to have two.
+fn with_what_to_do(fatal: Fatal) -> Fatal {
+    if fatal.source().is_some_and(|cause| cause.is::<InUse>()) {
+        return fatal.hint("its schedule reads the orgs; to read them now, stop it, collect, and start it again");
+    }
+    fatal
 }
 
 async fn on_signal(stop: CancellationToken) {

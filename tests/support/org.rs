@@ -1,0 +1,126 @@
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{block_on, until};
+
+/// The simulated org as a process; ended with the test.
+pub struct Org {
+    child: Child,
+    pub url: String,
+}
+
+impl Org {
+    pub fn start(arguments: &[&str]) -> Self {
+        let folder = Path::new(env!("CARGO_BIN_EXE_okta-ocsf")).parent().unwrap();
+        let mut child = Command::new(folder.join("examples/okta-org"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let hello: Value = serde_json::from_str(&line).unwrap();
+        Self { child, url: hello["listening"].as_str().unwrap().to_owned() }
+    }
+
+    pub fn get(&self, path: &str) -> String {
+        block_on(async { reqwest::get(format!("{}{path}", self.url)).await.unwrap().text().await.unwrap() })
+    }
+
+    fn get_json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get(path)).unwrap()
+    }
+
+    fn get_lines(&self, path: &str) -> Vec<Value> {
+        self.get(path).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> String {
+        let url = format!("{}{path}", self.url);
+        block_on(async {
+            let reply = reqwest::Client::new().post(url).json(body).send().await.unwrap();
+            let (status, text) = (reply.status(), reply.text().await.unwrap());
+            assert!(status.is_success(), "{path}: {status}: {text}");
+            text
+        })
+    }
+
+    pub fn state(&self) -> Value {
+        self.get_json("/_org/state")
+    }
+
+    /// The uuids in the org's own log: the truth.
+    pub fn logged(&self) -> BTreeSet<String> {
+        self.get_lines("/_org/events").iter().map(|event| event["uuid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// All that there is of a collection.
+    pub fn truth(&self, collection: &str) -> Vec<Value> {
+        self.get_lines(&format!("/_org/truth/{collection}"))
+    }
+
+    /// How many calls to a path, with `{}` for ids, were answered with a status; 0 for any.
+    pub fn answered(&self, call: &str, status: u16) -> u64 {
+        let usage = self.get_json("/_org/usage");
+        let answers = usage["paths"][call].as_object().into_iter().flatten();
+        let wanted = answers.filter(|(known, _)| status == 0 || **known == status.to_string());
+        wanted.map(|(_, count)| count.as_u64().unwrap()).sum()
+    }
+
+    /// How many calls there were at all.
+    pub fn calls(&self) -> u64 {
+        self.get_json("/_org/usage")["calls"].as_u64().unwrap()
+    }
+
+    /// Waits until so many calls to a path were answered with 200.
+    pub fn until_answered(&self, call: &str, count: u64) {
+        until(&format!("{count} answers to {call}"), || (self.answered(call, 200) >= count).then_some(()));
+    }
+
+    /// The next calls to a path go wrong; see its README for the faults.
+    pub fn fault(&self, path: &str, fault: &str, count: u64) {
+        self.post("/_org/faults", &json!({"path": path, "fault": fault, "count": count}));
+    }
+
+    /// Does a deed so many times, to a subject or to whom chance picks.
+    pub fn act(&self, deed: &str, subject: Option<&str>, count: u64) {
+        let done = self.post("/_org/act", &json!({"deed": deed, "subject": subject, "count": count}));
+        let done: Value = serde_json::from_str(&done).unwrap();
+        assert!(!done["done"].as_array().unwrap().is_empty(), "nothing fits {deed} {subject:?}");
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.post("/_org/clock", &json!({"advance_seconds": seconds}));
+    }
+
+    /// Adds a principal or changes one, whose tokens stay.
+    pub fn principal(&self, principal: &Value) {
+        self.post("/_org/principals", principal);
+    }
+
+    /// Revokes the access tokens of a client; gives how many there were.
+    pub fn revoke(&self, client: &str) -> u64 {
+        let revoked: Value =
+            serde_json::from_str(&self.post(&format!("/_org/principals/{client}/revoke"), &json!({}))).unwrap();
+        revoked["revoked"].as_u64().unwrap()
+    }
+
+    /// Removes a principal with all its tokens.
+    pub fn remove_principal(&self, id: &str) {
+        let url = format!("{}/_org/principals/{id}", self.url);
+        let reply = block_on(reqwest::Client::new().delete(url).send()).unwrap();
+        assert!(reply.status().is_success(), "{id}");
+    }
+}
+
+impl Drop for Org {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
