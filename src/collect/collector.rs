@@ -183,7 +183,10 @@ impl Collector {
             Err(Trouble::NoWayIn(why)) => return self.refuse(standing, requests, whole, why).await,
             made => made?,
         };
-        let collections = Plan::new(&chosen, without, engine).map(|plan| plan.collections).unwrap_or_default();
+        let Plan { collections, unavailable, .. } = match Plan::new(&chosen, without, engine) {
+            Ok(plan) => plan,
+            Err(error) => return self.refuse(standing, requests, whole, error.to_string()).await,
+        };
         let epoch = next_epoch(org.now_ms(), standing);
         let begun = Mark::Begun(Begun {
             epoch,
@@ -191,11 +194,26 @@ impl Collector {
             whole,
             engine: engine.name().to_owned(),
             rosters: Roster::all(&collections).into_iter().map(|roster| roster.name).collect(),
-            collections: collections.iter().map(|collection| collection.name.to_owned()).collect(),
+            collections: collections
+                .iter()
+                .map(|row| row.name)
+                .chain(unavailable.iter().copied())
+                .map(str::to_owned)
+                .collect(),
         });
+        // What an org of this engine cannot have is not asked for, but told like what it turns out not to have.
+        let off = unavailable.iter().map(|name| {
+            let (collection, outcome) = ((*name).to_owned(), Outcome::FeatureOff);
+            Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects: 0, calls: 0 })
+        });
+        let records = std::iter::once(begun).chain(off).map(|mark| snapshot::record(&mark)).collect();
         tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
-        org.lander.land(Origin::Snapshot, vec![snapshot::record(&begun)]).await.map_err(Trouble::NotLanded)?;
-        self.until_known(epoch, |_| true).await?;
+        org.lander.land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
+        self.until_known(epoch, |standing| {
+            let ended = |run: &Run, name: &str| run.readings.get(name).is_some_and(|reading| reading.ended.is_some());
+            standing.running.as_ref().is_none_or(|run| unavailable.iter().all(|name| ended(run, name)))
+        })
+        .await?;
         match self.standing()?.running.filter(|run| run.epoch == epoch) {
             Some(run) => self.read(&org, run).await,
             None => Ok(()),

@@ -94,15 +94,17 @@ impl Reader {
         let mut within = None;
         let mut more = true;
         loop {
-            while self.running.len() < LISTS_AT_ONCE && !self.lists.hopeless() {
+            if self.lists.hopeless() {
+                // Those under way would be refused, too; most still wait for their turn.
+                self.running.shutdown().await;
+                return Ok(within);
+            }
+            while self.running.len() < LISTS_AT_ONCE {
                 let Some((at, key)) = self.waiting.pop_front() else { break };
                 self.snapshot.org.progress.of(self.collection.name).list_begun();
                 self.start(at, key).await?;
             }
-            if self.lists.hopeless() && self.running.is_empty() {
-                return Ok(within);
-            }
-            let wanted = more && self.waiting.is_empty() && !self.lists.hopeless();
+            let wanted = more && self.waiting.is_empty();
             tokio::select! {
                 Some(told) = self.running.join_next(), if !self.running.is_empty() => {
                     let told = told.map_err(|error| Trouble::Stopped(error.to_string()))??;

@@ -83,9 +83,18 @@ fn a_classic_org_is_not_asked_for_what_it_cannot_have() {
     let org = org(30, &["--engine", "classic"]);
     let bench = Bench::new().org("acme", &org.url, BY_SECRET, "");
     let collected = bench.collect(&[]);
-    collected.assert_complete_but(&["realms", "realm_assignments", "push_providers"]);
+    let rows = collected.org("acme")["collections"].as_array().unwrap();
+    let off: Vec<&str> = rows
+        .iter()
+        .filter(|row| row["verdict"] == "feature_off")
+        .map(|row| row["collection"].as_str().unwrap())
+        .collect();
+    assert!(off.contains(&"devices") && off.contains(&"authenticators"), "what it cannot have is told: {off:?}");
+    collected.assert_complete_but(&off);
     assert_eq!(collected.status, Some(0), "what an org does not have is no failure");
     assert_eq!(collected.org("acme")["engine"], "Classic Engine");
+    let named = bench.collect(&["--collections", "devices"]);
+    assert_eq!((named.verdict("devices"), named.status), ("feature_off", Some(1)), "unless it is asked for by name");
     for path in ["/api/v1/devices", "/api/v1/authenticators", "/api/v1/device-assurances"] {
         assert_eq!(org.answered(&format!("GET {path}"), 0), 0, "{path}");
     }
