@@ -2,8 +2,9 @@
 """The whole pipeline on real parts, for a person to watch; run by `make demo`.
 
 A simulated Okta org streams System Log events to EventBridge, with duplicates, late ones and a few poison ones; the
-worker lands, folds and publishes them. In the middle the worker is killed with SIGKILL and started again. At the end
-every uuid that the org logged is looked for in the output topics.
+worker lands, folds and publishes them. Somebody asks for the inventory, and while that is read the worker is killed with
+SIGKILL and started again: it goes on where it was. At the end every uuid that the org logged is looked for in the output
+topics, and the org is asked whether all of it was read.
 """
 
 import collections
@@ -11,6 +12,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ ORG = "acme"
 SECONDS = int(os.environ.get("DEMO_SECONDS", "40"))
 RATE = int(os.environ.get("DEMO_EVENTS_PER_SECOND", "50"))
 POISON = 8
+USERS = 1_500
 # A worker that needs longer than this for what is left has a fault worth seeing.
 PATIENCE_SECONDS = 45
 
@@ -34,22 +37,35 @@ def main():
     for old in FOLDER.glob("*"):
         if old.is_file():
             old.unlink()
-    config = write_config()
+    port = free_port()
+    config = write_config(port)
     say("worker", f"configuration {config.relative_to(ROOT)}, log {(FOLDER / 'worker.log').relative_to(ROOT)}")
     say("look", f"in another terminal: {tail_command(config, 'authentication')}")
     with Worker(config) as worker:
         worker.until_ready()
-        check(config)
-        with Org() as org:
-            play(org, worker)
-            finish(org, worker)
+        with Org(port) as org:
+            check(config)
+            with Collect(config) as collect:
+                play(org, worker, collect)
+                finish(org, worker)
+                inventory = collect.report()
             truth, poison = org.events(), org.get_json("/_org/poison")
             state = org.state()
-    return summary(config, truth, poison, state)
+    return summary(config, truth, poison, state, inventory)
 
 
-def write_config():
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_config(port):
     data = pathlib.Path(os.environ["STACK_DIR"]) / "worker-data"
+    (FOLDER / "token").write_text("sim-token")
+    # An org with more quota than any real one: a demo has a minute for what would take an hour.
+    limits = {"concurrency": 75, "share": 1.0, "buckets": [{"path": "*", "limit": 30_000}]}
+    (FOLDER / "limits.json").write_text(json.dumps(limits))
     config = FOLDER / "worker.toml"
     config.write_text(f"""\
 # The demo's worker. AWS endpoint and credentials come from the environment, as they would on a real machine.
@@ -59,6 +75,13 @@ data_dir = "{data}"
 [[org]]
 id = "{ORG}"
 event_source = "{os.environ['STACK_EVENT_BUS']}"
+
+[org.api]
+url = "http://127.0.0.1:{port}"
+token = {{ file = "{FOLDER / 'token'}" }}
+
+[org.snapshot]
+interval_hours = 0       # only when somebody asks
 
 [[queue]]
 url = "{os.environ['STACK_QUEUE_URL']}"
@@ -108,9 +131,10 @@ class Process:
 
 
 class Org(Process):
-    def __init__(self):
+    def __init__(self, port):
         super().__init__([
-            BUILD / "examples" / "okta-org", "--listen", "127.0.0.1:0", "--org", ORG, "--seed", "1",
+            BUILD / "examples" / "okta-org", "--listen", f"127.0.0.1:{port}", "--org", ORG, "--seed", "1",
+            "--users", USERS, "--groups", "150", "--apps", "30", "--limits", FOLDER / "limits.json", "--latency-ms", "100",
             "--event-bus", os.environ["STACK_EVENT_BUS"], "--queue-url", os.environ["STACK_QUEUE_URL"],
             "--events-per-second", RATE, "--seconds", SECONDS, "--poison", POISON,
         ], FOLDER / "okta-org.log")
@@ -193,20 +217,48 @@ class Worker:
         return self.before + self.metrics()
 
 
+class Collect(Process):
+    """`okta-ocsf collect`: asks the running worker for the inventory and follows what it does."""
+
+    def __init__(self, config):
+        self.config, self.child = config, None
+
+    def ask(self):
+        super().__init__([BUILD / "okta-ocsf", "collect", "--json", "--config", self.config], FOLDER / "collect.log")
+
+    def stop(self):
+        if self.child:
+            super().stop()
+
+    def report(self):
+        """What it says at its end."""
+        output, _ = self.child.communicate(timeout=PATIENCE_SECONDS)
+        if not output:
+            raise SystemExit("the inventory was not read; see .local/demo/collect.log")
+        return json.loads(output)[0]
+
+
 def check(config):
     result = subprocess.run([BUILD / "okta-ocsf", "check", "--config", config], capture_output=True, text=True)
-    print("\n".join("  " + line for line in result.stdout.rstrip().splitlines()), flush=True)
+    # Of the collections only those that are not simply fine: there are seventy.
+    collections = lambda line: line.startswith("  ok") and "/api/v1/" in line or line.rstrip().endswith("empty")
+    lines = [line for line in result.stdout.rstrip().splitlines() if result.returncode or not collections(line)]
+    print("\n".join("  " + line for line in lines), flush=True)
     if result.returncode != 0:
         raise SystemExit("okta-ocsf check found something missing")
 
 
-def play(org, worker):
+def play(org, worker, collect):
     print(f"\n{'time':>6} {'logged':>8} {'received':>9} {'landed':>8} {'published':>10} {'duplicates':>11} {'quarantined':>12}")
     started = time.monotonic()
-    kill_at = started + SECONDS / 2
+    ask_at, kill_at = started + SECONDS / 2 - 4, started + SECONDS / 2
     while org.state()["phase"] == "running":
         time.sleep(2)
         progress(started, org, worker)
+        if ask_at and time.monotonic() > ask_at:
+            ask_at = None
+            print(f"        okta-ocsf collect: the inventory of {USERS:,} people", flush=True)
+            collect.ask()
         if kill_at and time.monotonic() > kill_at:
             kill_at = None
             print("        kill -9 of the worker, and started again", flush=True)
@@ -245,9 +297,10 @@ def queue_is_empty():
     return result.stdout.strip() == "0"
 
 
-def summary(config, truth, poison, state):
+def summary(config, truth, poison, state, inventory):
     records = read_topics(config)
-    landed = read_topics(config, "landing")
+    everything = read_topics(config, "landing")
+    landed = [record for record in everything if record["headers"]["kind"] == "event"]
     quarantined = read_topics(config, "quarantine")
     wanted = {event["uuid"]: event for event in truth}
     found = collections.Counter(record["value"]["metadata"]["original_event_uid"] for record in records)
@@ -276,18 +329,25 @@ def summary(config, truth, poison, state):
         row(f"  {name}", count)
     if latencies:
         row("bus to output topic, p50 / p99", f"{percentile(latencies, 50)} ms / {percentile(latencies, 99)} ms")
+    verdicts = collections.Counter(row["verdict"] for row in inventory["collections"])
+    row("collections of the inventory", ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in verdicts.most_common()))
+    row("  objects in them", sum(row["objects"] for row in inventory["collections"]))
+    row("  people read / in the org", f"{next(row['objects'] for row in inventory['collections'] if row['collection'] == 'users')} / {USERS}")
+    row("  calls, rate limit refusals", f"{inventory['calls']}, {inventory['refused']}")
     row("uuids missing / doubled / unknown", f"{len(missing)} / {len(doubled)} / {len(strange)}")
 
     keep(records, quarantined)
-    good = not (missing or doubled or strange)
-    print("\nEvery uuid that the org logged is in the output exactly once." if good
-          else "\nThe output is NOT what the org logged; see .local/demo/worker.log")
+    (FOLDER / "inventory.json").write_text(json.dumps(inventory))
+    good = not (missing or doubled or strange or inventory["aborted"] or verdicts["partial"] or verdicts["failed"])
+    print("\nEvery uuid that the org logged is in the output exactly once, and all of the inventory was read." if good
+          else "\nThe output is NOT what the org has; see .local/demo/worker.log")
     print(f"""
 How to look further
   the records of this run     jq . .local/demo/authentication.ndjson | less
   follow a topic              make demo DEMO_SECONDS=600, and meanwhile in another terminal
                               {tail_command(config, 'authentication')}
   the worker's log            .local/demo/worker.log
+  what was read of the org    .local/demo/collect.log; jq . .local/demo/inventory.json
 """)
     return 0 if good else 1
 
