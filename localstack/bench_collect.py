@@ -73,6 +73,9 @@ def quota(options):
             continue
         floors[path] = least[path] / share
         uses[path] = bucket["calls"] / (share * bucket["windows"])
+        for window in bucket["recent"]:
+            if window["rejected"]:
+                print(f"  {path}: {window['rejected']} refused in the window at {window['opened']} of {window['calls']} calls")
         print(f"  {path:<18}{bucket['calls']:>9,}{least[path]:>9,}{share:>10.0f}{floors[path]:>12.1f}{uses[path]:>8.1%}")
     slowest = max(floors, key=floors.get)
     # Those that would keep the snapshot from ending sooner if it were not for the slowest.

@@ -41,7 +41,8 @@ impl Run {
     }
 }
 
-async fn on_signals(stop: CancellationToken) {
+/// Cancels at the first signal, and ends the process at the second.
+pub(super) async fn on_signals(stop: CancellationToken) {
     if stop_signal().await.is_ok() {
         stop.cancel();
     }

@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::{Fetched, Wanted, fetch};
 use super::land::{Lander, Room, unix_ms};
 use super::observe::Roster;
-use super::org::{Org, Trouble, look_again};
+use super::org::{BETWEEN_LOOKS, Org, Trouble, look_again};
 use super::plan::{Plan, Selection};
 use super::progress::Progress;
 use super::schedule::Schedule;
 use super::snapshot;
 use super::table::Collection;
+use crate::ack::NotDelivered;
 use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{Chain, Fatal};
 use crate::landing::{LandingLog, Origin};
@@ -54,27 +55,31 @@ pub struct Ends {
     pub room: Room,
     /// The state of the org's partition.
     pub state: Arc<dyn StateReader>,
-    /// Changes with every commit of the partition; its sender goes when the partition does.
+    /// The next offset after every commit of the partition; its sender goes when the partition does.
     pub committed: watch::Receiver<u64>,
+    /// Where the log ended when the partition became ours.
+    pub end: u64,
+}
+
+/// Whether the way in can be tried at all: for the start of a process, when somebody is there to mend it.
+///
+/// # Errors
+/// What only a person can mend, such as a key file that is not there.
+pub fn check_way_in(api: &ApiConfig) -> Result<(), Fatal> {
+    Client::new(api, &[], 0).map(|_| ())
 }
 
 /// Reads the org until stopped.
 ///
 /// # Errors
-/// What only a person can mend, such as a key file that is not there.
+/// When the landing log cannot be written until a person acts.
 pub async fn run(settings: Settings, ends: Ends, health: Component, stop: CancellationToken) -> Result<(), Fatal> {
-    // Once, so that a way in that cannot work is told at the start.
-    let scopes = Plan::new(&settings.snapshot.selection(), &settings.snapshot.without, Engine::Unknown)
-        .map(|plan| plan.scopes())
-        .unwrap_or_default();
-    client(&settings, &scopes)?;
     let gate = Gate::new(settings.org.as_str(), share::policy(&settings.quota), settings.pace);
     let collector = Collector { settings, ends, gate, health };
     tokio::select! {
-        () = collector.go_on() => {}
-        () = stop.cancelled() => {}
+        fatal = collector.go_on() => fatal,
+        () = stop.cancelled() => Ok(()),
     }
-    Ok(())
 }
 
 struct Collector {
@@ -85,8 +90,13 @@ struct Collector {
 }
 
 impl Collector {
-    async fn go_on(&self) {
+    async fn go_on(&self) -> Result<(), Fatal> {
         let mut pause = FIRST_PAUSE;
+        self.health.ready("waits until the state is as new as the log");
+        let mut committed = self.ends.committed.clone();
+        if committed.wait_for(|next| *next >= self.ends.end).await.is_err() {
+            return Ok(());
+        }
         self.show();
         loop {
             let worked = self.step().await;
@@ -96,7 +106,12 @@ impl Collector {
                     continue;
                 }
                 // The owner of the partition is gone, and we with it.
-                Err(Trouble::Stopped(_)) => return,
+                Err(Trouble::Stopped(_)) => return Ok(()),
+                Err(Trouble::NotLanded(NotDelivered::Impossible { what, status })) => {
+                    return Err(Fatal::new(status, "what was read cannot be landed")
+                        .hint("mend the cause and start again: the snapshot goes on where it was")
+                        .because(NotDelivered::Impossible { what, status }));
+                }
                 Err(trouble) => trouble,
             };
             let (org, pause_ms) = (&self.settings.org, pause.as_millis());
@@ -139,6 +154,8 @@ impl Collector {
             return self.begin(&standing, Vec::new()).await;
         }
         self.tell(&standing, wait);
+        // Every commit of the partition wakes us; the state is not looked at for each.
+        tokio::time::sleep(BETWEEN_LOOKS).await;
         tokio::select! {
             () = sleep(wait) => Ok(()),
             changed = committed.changed() => changed.map_err(|_| Trouble::Stopped("the partition has no owner".into())),
@@ -202,6 +219,10 @@ impl Collector {
                 .collect(),
         });
         // What an org of this engine cannot have is not asked for, but told like what it turns out not to have.
+        for row in unavailable.iter().filter_map(|name| Collection::find(name)) {
+            let word = Outcome::FeatureOff.word();
+            metrics::collection(self.settings.org.as_str(), row.name, word, &Outcome::WORDS, 0);
+        }
         let off = unavailable.iter().map(|name| {
             let (collection, outcome) = ((*name).to_owned(), Outcome::FeatureOff);
             Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects: 0, calls: 0 })
@@ -225,9 +246,10 @@ impl Collector {
     async fn fetch(&self, standing: &Snapshots, requests: Vec<Requested>) -> Result<(), Trouble> {
         let mut wanted = Wanted::default();
         let mut refused = None;
+        let since = requests.first().and_then(|request| request.since);
         for object in requests.iter().flat_map(|request| &request.objects) {
             match Wanted::parse(object) {
-                Ok((collection, key)) => wanted.add(collection, key, None),
+                Ok((collection, key)) => wanted.add(collection, key, since),
                 Err(why) => refused = refused.or(Some(why)),
             }
         }
@@ -253,6 +275,7 @@ impl Collector {
             Err(Trouble::NoWayIn(why)) => (Vec::new(), Some(why)),
             Err(trouble) => return Err(trouble),
         };
+        snapshot::report(&org, epoch).await;
         let mark = |Fetched { collection, outcome, objects, calls }| {
             let collection = collection.name.to_owned();
             snapshot::record(&Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects, calls }))
@@ -308,6 +331,14 @@ impl Collector {
 
     /// Goes on with what was begun by an earlier owner.
     async fn finish(&self, run: Run) -> Result<(), Trouble> {
+        if run.readings.is_empty() {
+            // Single objects were asked for, and which ones is nowhere but in the request.
+            let why = "stopped before the objects were read; ask for them again".to_owned();
+            let ended = Mark::Ended(Ended { epoch: run.epoch, aborted: Some(why) });
+            let records = vec![snapshot::record(&ended)];
+            self.lander().land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
+            return self.until_known(run.epoch, |standing| standing.running.is_none()).await;
+        }
         let plan = Plan::new(&Selection::Only(run.readings.keys().cloned().collect()), &[], Engine::Unknown);
         let (org, _) = self.org_of(&plan.map(|plan| plan.scopes()).unwrap_or_default()).await?;
         tracing::info!(org = %self.settings.org, epoch = run.epoch, "a snapshot that was begun before goes on");
@@ -376,7 +407,8 @@ fn client(settings: &Settings, scopes: &[&str]) -> Result<Client, Fatal> {
 /// The request that has waited longest, with all that ask for the same.
 fn next_requests(waiting: &[Requested]) -> Option<Vec<Requested>> {
     let first = waiting.first()?;
-    let same = |request: &&Requested| (&request.collections, &request.objects) == (&first.collections, &first.objects);
+    let what = |request: &Requested| (request.collections.clone(), request.objects.clone(), request.since);
+    let same = |request: &&Requested| what(request) == what(first);
     Some(waiting.iter().filter(same).cloned().collect())
 }
 

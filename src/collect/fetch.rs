@@ -29,8 +29,8 @@ const INDEX_LAG_MS: i64 = 60_000;
 /// What should be read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// By collection: the keys, and since when they may have changed, ms by Okta's clock, if that is known of all.
-    of: BTreeMap<&'static str, (BTreeSet<String>, Option<i64>)>,
+    /// By collection and key: since when it may have changed, ms by Okta's clock, if that is known.
+    of: BTreeMap<&'static str, BTreeMap<String, Option<i64>>>,
 }
 
 /// How the fetches of one collection ended.
@@ -45,9 +45,9 @@ pub(super) struct Fetched {
 impl Wanted {
     /// Adds an object or, of a collection whose lists are within something, the list within the object with this key.
     pub fn add(&mut self, collection: &'static Collection, key: String, since: Option<i64>) {
-        let (keys, earliest) = self.of.entry(collection.name).or_insert_with(|| (BTreeSet::new(), since));
-        *earliest = earliest.zip(since).map(|(one, other)| one.min(other));
-        keys.insert(key);
+        // Of several changes the latest must be seen.
+        let known = self.of.entry(collection.name).or_default().entry(key).or_insert(since);
+        *known = known.zip(since).map(|(one, other)| one.max(other));
     }
 
     /// The scopes that it takes.
@@ -63,7 +63,9 @@ impl Wanted {
         let collection = Collection::find(name).ok_or_else(|| format!("there is no collection {name:?}"))?;
         let single = collection.single && collection.grain == Grain::Object;
         let parts = collection.depth() + usize::from(single);
-        if key.split('/').filter(|part| !part.is_empty()).count() != parts || parts == 0 {
+        // A login is no id: whoever has it may have another tomorrow.
+        let is_id = |part: &str| !part.is_empty() && !part.contains('@');
+        if key.split('/').count() != parts || !key.split('/').all(is_id) {
             let wanted = ["ID"; 3].get(..parts).unwrap_or_default().join("/");
             return Err(match parts {
                 0 => format!("{name} can be read only as a whole: --collections {name}"),
@@ -85,12 +87,14 @@ pub fn check_object(text: &str) -> Result<(), String> {
 /// Reads all that is wanted.
 pub(super) async fn fetch(org: &Arc<Org>, wanted: Wanted) -> Result<Vec<Fetched>, Trouble> {
     let mut fetched = Vec::new();
-    for (name, (mut keys, since)) in wanted.of {
+    for (name, mut keys) in wanted.of {
         let Some(collection) = Collection::find(name) else { continue };
+        let known: Option<Vec<i64>> = keys.values().copied().collect();
+        let since = known.and_then(|times| times.into_iter().min());
         if let Some(since) = since.filter(|_| is_burst(org, collection, keys.len() as u64)) {
             list_changes(org, collection, since, &mut keys).await?;
         }
-        fetched.push(fetch_each(org, collection, keys).await?);
+        fetched.push(fetch_each(org, collection, keys.into_keys().collect()).await?);
     }
     Ok(fetched)
 }
@@ -105,21 +109,27 @@ fn is_burst(org: &Org, collection: &Collection, wanted: u64) -> bool {
     org.gate.route(wanted, (Method::Get, &path), pages, (Method::Get, collection.path)) == Route::List
 }
 
-/// Reads what has changed, and takes from the keys what was in it. What fails is left for single calls.
+/// Reads what has changed, and takes from the keys what was in it as new as it must be: the index may lag. What fails is
+/// left for single calls.
 async fn list_changes(
     org: &Arc<Org>,
     collection: &'static Collection,
     since: i64,
-    keys: &mut BTreeSet<String>,
+    keys: &mut BTreeMap<String, Option<i64>>,
 ) -> Result<(), Trouble> {
     let time = Timestamp::from_millisecond(since - INDEX_LAG_MS).unwrap_or(Timestamp::MIN);
     let Some(request) = collection.changes_request(None, &format!("{time:.3}")) else { return Ok(()) };
     let mut list = ListReader::new(org, purpose(), collection, ListKey { key: None, word: None });
-    list.request = Some(request);
+    list.begin_at(request);
     loop {
         let step = list.step().await?;
-        for key in list.take_landed() {
-            keys.remove(&key);
+        for seen in list.take_landed() {
+            // Okta writes times to the second, so what changed in that very second may be older than what is wanted.
+            let new_enough =
+                |since: &Option<i64>| seen.updated.zip(*since).is_some_and(|(updated, since)| updated > since);
+            if keys.get(&seen.key).is_some_and(new_enough) {
+                keys.remove(&seen.key);
+            }
         }
         if let Step::End(_) = step {
             return Ok(());
@@ -127,11 +137,7 @@ async fn list_changes(
     }
 }
 
-async fn fetch_each(
-    org: &Arc<Org>,
-    collection: &'static Collection,
-    keys: BTreeSet<String>,
-) -> Result<Fetched, Trouble> {
+async fn fetch_each(org: &Arc<Org>, collection: &'static Collection, keys: Vec<String>) -> Result<Fetched, Trouble> {
     let mut lists = Lists::new(Place::default(), false);
     let mut waiting = (0..).zip(keys);
     let mut running: JoinSet<Result<(u64, ListEnd), Trouble>> = JoinSet::new();
@@ -142,7 +148,7 @@ async fn fetch_each(
             running.spawn(async move { Ok((at, fetch_one(&org, collection, key).await?)) });
         }
         let Some(ended) = running.join_next().await else { break };
-        let (at, end) = ended.map_err(|error| Trouble::Stopped(error.to_string()))??;
+        let (at, end) = ended.map_err(|error| Trouble::Broken(error.to_string()))??;
         lists.end(at, end);
     }
     let line = org.progress.of(collection.name);
@@ -167,7 +173,14 @@ async fn fetch_one(org: &Arc<Org>, collection: &'static Collection, key: String)
         let fault = match org.client.get(&request, &line.counting(org.gate.at(Priority::Fetch))).await {
             Ok(answer) => {
                 let as_of = (answer.asked_ms, answer.answered_ms);
-                let value = without_secrets(answer.body());
+                let id = answer.objects().next().and_then(|object| object.id.map(str::to_owned));
+                if id.as_deref() != key.rsplit('/').next() {
+                    let id = id.unwrap_or_default();
+                    return Ok(ListEnd::Failed(format!("Okta answers for {key} with another object: its id is {id}")));
+                }
+                let Some(value) = without_secrets(answer.body()) else {
+                    return Ok(ListEnd::Failed("the object cannot be read".into()));
+                };
                 return land(org, collection, key, as_of, value).await.map(|()| ListEnd::Read);
             }
             Err(fault) => fault,
@@ -197,7 +210,7 @@ async fn land(
     let present = u64::from(!value.is_empty());
     let record = (Content::Observation(single(collection, key, as_of)), value);
     org.lander.land(Origin::Fetch, vec![record]).await.map_err(Trouble::NotLanded)?;
-    org.progress.of(collection.name).landed(present);
+    org.progress.of(collection.name).read(present);
     Ok(())
 }
 
@@ -210,16 +223,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wanted_twice_is_fetched_once_since_the_earliest() {
+    fn what_is_wanted_twice_is_fetched_once() {
         let users = Collection::find("users").unwrap();
         let mut wanted = Wanted::default();
         wanted.add(users, "00u1".into(), Some(50));
         wanted.add(users, "00u1".into(), Some(40));
         wanted.add(users, "00u2".into(), Some(60));
-        let (keys, since) = &wanted.of["users"];
-        assert_eq!((keys.len(), *since), (2, Some(40)));
-        wanted.add(users, "00u3".into(), None);
-        assert_eq!(wanted.of["users"].1, None, "when one may have changed at any time, no list of changes will do");
+        assert_eq!(wanted.of["users"].len(), 2);
+        assert_eq!(wanted.of["users"]["00u1"], Some(50), "the later change must be seen");
+        wanted.add(users, "00u1".into(), None);
+        assert_eq!(
+            wanted.of["users"]["00u1"], None,
+            "when it may have changed at any time, no list of changes will do"
+        );
     }
 
     #[test]
@@ -236,6 +252,8 @@ mod tests {
             ("user/00u1", "no collection"),
             ("users/00u1/x", "must be users/ID"),
             ("policy_rules/00p1", "must be policy_rules/ID/ID"),
+            ("users//00u1", "must be users/ID"),
+            ("users/ada@acme.com", "must be users/ID"),
             ("org_settings/x", "only as a whole"),
         ] {
             let error = Wanted::parse(text).unwrap_err();

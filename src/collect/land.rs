@@ -14,7 +14,7 @@ use crate::telemetry::metrics;
 const REFUSED_PAUSE: Duration = Duration::from_millis(5);
 
 /// Bytes of all orgs that may be on their way into the log at once: a few of the largest pages. Who reads on meanwhile
-/// holds no more than one page for each list.
+/// holds no more than two pages for each list.
 const BYTES_IN_FLIGHT: usize = 32 << 20;
 
 /// The room that all landers of a process share.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::observe::{Landed, List, Roster};
+use super::observe::{Landed, List, Roster, Seen};
 use super::org::{Org, Trouble};
 use super::remedy::{ListEnd, Patience, Remedy};
 use super::table::Collection;
 use super::trail::Trail;
+use crate::ack::NotDelivered;
 use crate::landing::Origin;
-use crate::okta::api::{Answer, ApiFault, Request};
+use crate::okta::api::{Answer, ApiFault, Request, Verdict};
 use crate::okta::quota::Priority;
 
 /// Which list.
@@ -39,12 +40,15 @@ pub(super) struct ListReader {
     pub patience: Patience,
     trail: Trail,
     part: u32,
+    /// Pages and objects that were read since the list began.
+    pages: u32,
+    objects: u64,
     /// What to ask for first, if it is not the first page.
-    pub request: Option<Request>,
+    request: Option<Request>,
     /// A page that is not landed yet.
     page: Option<Page>,
-    /// Keys of the objects that the last step landed.
-    landed: Vec<String>,
+    /// What the last step landed one by one, if somebody asks for it.
+    landed: Vec<Seen>,
 }
 
 /// A page, as records.
@@ -72,15 +76,34 @@ impl ListReader {
             patience,
             trail: Trail::default(),
             part: 0,
+            pages: 0,
+            objects: 0,
             request: None,
             page: None,
             landed: Vec::new(),
         }
     }
 
-    /// What asks for the first page.
+    /// What asks for the first page, in pages as large as turned out to be possible.
     pub fn first(&self) -> Request {
-        self.collection.first_request(self.key.key.as_deref(), self.key.word)
+        let first = self.collection.first_request(self.key.key.as_deref(), self.key.word);
+        match self.patience.reduced() {
+            Some(size) => first.with_limit(size),
+            None => first,
+        }
+    }
+
+    /// Begins at another request than that for the first page.
+    pub fn begin_at(&mut self, request: Request) {
+        self.patience.goes_by(request.limit());
+        self.request = Some(request);
+    }
+
+    /// From the beginning again: what was read counts no more.
+    fn restart(&mut self) -> Request {
+        self.org.progress.of(self.collection.name).forget(self.objects);
+        (self.part, self.pages, self.objects, self.trail) = (0, 0, 0, Trail::default());
+        self.first()
     }
 
     /// Lands a page and fetches the next.
@@ -96,15 +119,19 @@ impl ListReader {
             }
         };
         let Page { landed, next } = page;
-        let too_large = landed.too_large;
-        self.landed = landed.keys();
+        let unfit = landed.unfit;
+        if self.purpose.epoch.is_none() {
+            self.landed = landed.seen();
+        }
         let (org, origin) = (Arc::clone(&self.org), self.purpose.origin);
-        let land = land(&org, origin, self.collection, landed);
+        let land = land(&org, origin, landed);
         let circle = next.as_ref().is_some_and(|next| !self.trail.goes_on(next.target()));
-        let Some(next) = next.filter(|_| too_large == 0 && !circle) else {
-            land.await?;
-            return Ok(Step::End(if too_large > 0 {
-                ListEnd::Failed(format!("{too_large} objects are larger than the landing log takes"))
+        let Some(next) = next.filter(|_| unfit == 0 && !circle) else {
+            if let Some(refused) = land.await? {
+                return Ok(Step::End(refused));
+            }
+            return Ok(Step::End(if unfit > 0 {
+                ListEnd::Failed(format!("{unfit} objects are larger than the landing log takes"))
             } else if circle {
                 ListEnd::Failed("the pages lead back to one that was read before".into())
             } else {
@@ -113,7 +140,9 @@ impl ListReader {
         };
         let place = next.target();
         let (landed, fetched) = tokio::join!(land, self.fetch(next));
-        landed?;
+        if let Some(refused) = landed? {
+            return Ok(Step::End(refused));
+        }
         Ok(match fetched? {
             Ok(page) => {
                 self.page = Some(page);
@@ -123,8 +152,8 @@ impl ListReader {
         })
     }
 
-    /// The keys of the objects that the last step landed one by one.
-    pub fn take_landed(&mut self) -> Vec<String> {
+    /// The objects that the last step landed one by one, of a list that is not part of a snapshot.
+    pub fn take_landed(&mut self) -> Vec<Seen> {
         std::mem::take(&mut self.landed)
     }
 
@@ -145,15 +174,32 @@ impl ListReader {
                     self.org.pace().sleep(pause).await;
                 }
                 Remedy::Smaller(size) => request = request.with_limit(size),
-                Remedy::Restart => {
-                    (self.part, self.trail) = (0, Trail::default());
-                    request = self.first();
+                Remedy::Restart => request = self.restart(),
+                // What was there a page ago may be gone, or only this page of it: the first page tells.
+                Remedy::End(ListEnd::Gone) if self.pages > 0 && self.patience.may_restart() => {
+                    request = self.restart();
                 }
                 // What is not within anything cannot be gone: the org does not have it.
                 Remedy::End(ListEnd::Gone) if self.key.key.is_none() => return Ok(Err(ListEnd::Off)),
                 Remedy::End(end) => return Ok(Err(end)),
+                // An endpoint that takes another kind of login shuts nobody out of the others.
+                Remedy::NoWayIn(why) if self.is_let_in().await => return Ok(Err(ListEnd::Refused(why))),
                 Remedy::NoWayIn(why) => return Err(Trouble::NoWayIn(why)),
             }
+        }
+    }
+
+    /// Whether only this endpoint shuts us out: it never let us in, and the org answers another question, be it with a
+    /// refusal.
+    async fn is_let_in(&self) -> bool {
+        if self.org.progress.of(self.collection.name).has_answered() {
+            return false;
+        }
+        let question = Request::one("/api/v1/org");
+        let answer = self.org.client.get(&question, &self.org.gate.at(self.purpose.priority)).await;
+        match answer {
+            Ok(_) => true,
+            Err(fault) => matches!(fault.verdict, Verdict::Forbidden { .. } | Verdict::Gone | Verdict::FeatureOff),
         }
     }
 
@@ -171,12 +217,18 @@ impl ListReader {
             rosters: &self.purpose.rosters,
         };
         let most = self.org.lander.max_value_bytes();
-        Page { landed: list.records(&answer, &mut self.part, next.is_none(), most), next }
+        let landed = list.records(&answer, &mut self.part, next.is_none(), most);
+        (self.pages, self.objects) = (self.pages + 1, self.objects + landed.objects);
+        self.org.progress.of(self.collection.name).read(landed.objects);
+        Page { landed, next }
     }
 }
 
-async fn land(org: &Org, origin: Origin, collection: &Collection, page: Landed) -> Result<(), Trouble> {
-    org.lander.land(origin, page.records).await.map_err(Trouble::NotLanded)?;
-    org.progress.of(collection.name).landed(page.objects);
-    Ok(())
+/// Lands a page; gives how the list ends if the log will never take it.
+async fn land(org: &Org, origin: Origin, page: Landed) -> Result<Option<ListEnd>, Trouble> {
+    match org.lander.land(origin, page.records).await {
+        Ok(()) => Ok(None),
+        Err(NotDelivered::Refused(why)) => Ok(Some(ListEnd::Failed(format!("the landing log refuses a page: {why}")))),
+        Err(error) => Err(Trouble::NotLanded(error)),
+    }
 }

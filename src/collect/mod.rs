@@ -1,8 +1,14 @@
-//! What reads the inventory of an org: the collections that there are, and the plan made from them.
+//! What reads the inventory of an org. See `design.md` beside this file.
 //!
 //! - [`table`] says of each collection where it is, how it is paged, what it takes to see it, and how it lands. Another
 //!   collection is another row.
 //! - [`plan`] chooses from the table and puts parents before their children.
+//! - `collector` is one for each org: it finishes what was begun, and begins what is asked for or due (`schedule`).
+//! - `snapshot` reads all collections of a plan at once; `reading` one of them, by its `lists`; `list` one list, page by
+//!   page; `fetch` single objects.
+//! - `remedy` says what to do when a page cannot be read, `verdict` how a collection has ended, `trail` that a list leads in
+//!   a circle.
+//! - `observe` makes records of answers, `land` lands them, `progress` is for people.
 //!
 //! Never changes merged state: what is read goes into the landing log, and only the fold makes something of it.
 
@@ -25,10 +31,10 @@ mod tests;
 mod trail;
 mod verdict;
 
-pub use collector::{Ends, Settings, run};
+pub use collector::{Ends, Settings, check_way_in, run};
 pub use fetch::check_object;
 pub use land::Room;
 
-pub use plan::{Calls, Counts, Plan, Selection, UnknownCollection};
+pub use plan::{Plan, Selection, UnknownCollection};
 pub use progress::{Bucket, Report, Row};
 pub use table::{COLLECTIONS, Collection, Grain, Incremental, Managed, Needs, Page, Parent, Role};

@@ -5,7 +5,7 @@ use crate::json::Tape;
 use crate::landing::{Content, Grain, Observation};
 use crate::merge::snapshots::{Keys, Mark};
 use crate::okta::api::{Answer, Object};
-use crate::okta::secrets;
+use crate::okta::{parse_ms, secrets};
 
 /// What is the same for all that is read of one list.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,15 @@ pub(super) struct Landed {
     pub records: Vec<(Content, Vec<u8>)>,
     pub objects: u64,
     /// Objects that no record can hold.
-    pub too_large: u64,
+    pub unfit: u64,
+}
+
+/// An object that landed by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub key: String,
+    /// Its `lastUpdated`, ms since the Unix epoch, if it has one.
+    pub updated: Option<i64>,
 }
 
 /// What is observed of one object that was asked for by itself.
@@ -71,20 +79,22 @@ impl Roster {
 }
 
 impl Landed {
-    /// The keys of objects that land one by one.
-    pub fn keys(&self) -> Vec<String> {
-        let key = |content: &Content| match content {
-            Content::Observation(observation) if observation.grain == Grain::Object => Some(observation.key.clone()),
+    /// The objects that land one by one.
+    pub fn seen(&self) -> Vec<Seen> {
+        let seen = |(content, value): &(Content, Vec<u8>)| match content {
+            Content::Observation(observation) if observation.grain == Grain::Object => {
+                Some(Seen { key: observation.key.clone(), updated: last_updated(value) })
+            }
             _ => None,
         };
-        self.records.iter().filter_map(|(content, _)| key(content)).collect()
+        self.records.iter().filter_map(seen).collect()
     }
 }
 
 impl List<'_> {
     /// The records of a page; `part` counts them on.
     pub fn records(&self, answer: &Answer, part: &mut u32, last: bool, most: usize) -> Landed {
-        let mut landed = Landed { records: Vec::new(), objects: 0, too_large: 0 };
+        let mut landed = Landed { records: Vec::new(), objects: 0, unfit: 0 };
         landed.objects = answer.objects().len() as u64;
         match self.collection.grain {
             Grain::Object => self.objects(answer, most, &mut landed),
@@ -98,14 +108,17 @@ impl List<'_> {
     fn objects(&self, answer: &Answer, most: usize, landed: &mut Landed) {
         for object in answer.objects() {
             if object.json.len() > most {
-                landed.too_large += 1;
+                landed.unfit += 1;
                 continue;
             }
             // What has no id is alone in its list.
             let id = plain(object.id.unwrap_or("-"));
             let key = self.key.map_or_else(|| id.clone(), |key| format!("{key}/{id}"));
             let content = self.observation(answer, key, 0, true);
-            landed.records.push((content, without_secrets(object.json)));
+            match without_secrets(object.json) {
+                Some(value) => landed.records.push((content, value)),
+                None => landed.unfit += 1,
+            }
         }
     }
 
@@ -115,18 +128,22 @@ impl List<'_> {
         let mut pages = vec![b"[".to_vec()];
         for object in answer.objects() {
             if object.json.len() + 2 > most {
-                landed.too_large += 1;
+                landed.unfit += 1;
                 continue;
             }
             let full = pages.last().is_some_and(|page| page.len() + object.json.len() + 1 > most);
             if full {
                 pages.push(b"[".to_vec());
             }
+            let Some(value) = without_secrets(object.json) else {
+                landed.unfit += 1;
+                continue;
+            };
             if let Some(page) = pages.last_mut() {
                 if page.len() > 1 {
                     page.push(b',');
                 }
-                page.extend_from_slice(&without_secrets(object.json));
+                page.extend_from_slice(&value);
             }
         }
         let count = pages.len();
@@ -179,15 +196,20 @@ impl List<'_> {
     }
 }
 
-/// An object as it lands: as received, but for the secrets that Okta sends along with some.
-pub(super) fn without_secrets(object: &[u8]) -> Vec<u8> {
+/// An object as it lands: as received, but for the secrets that Okta sends along with some. Nothing if it cannot be read,
+/// which must not look like an object that is not there.
+pub(super) fn without_secrets(object: &[u8]) -> Option<Vec<u8>> {
     let mut tape = Tape::default();
+    let document = tape.read(object).ok()?;
     let mut text = Vec::with_capacity(object.len());
-    // It is a part of an answer that was read, so it can be read.
-    if let Ok(document) = tape.read(object) {
-        secrets::copy_without(&document, &mut text);
-    }
-    text
+    secrets::copy_without(&document, &mut text);
+    Some(text)
+}
+
+fn last_updated(object: &[u8]) -> Option<i64> {
+    let mut tape = Tape::default();
+    let document = tape.read(object).ok()?;
+    parse_ms(&document.root().get("lastUpdated")?.as_str()?)
 }
 
 /// An id as it may stand in a key: ids come from outside, and a key has one `/` between two of them and no line ends.

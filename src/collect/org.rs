@@ -16,7 +16,7 @@ use crate::okta::{OrgId, Pace};
 
 /// The state is looked at no more often than this, however fast batches are committed: it is written and read as a
 /// whole, about 20 kB.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// An org that is being read.
 pub(super) struct Org {
@@ -45,6 +45,9 @@ pub(super) enum Trouble {
     /// The partition is no longer ours, or the process ends.
     #[error("stopped: {0}")]
     Stopped(String),
+    /// A reader broke down: a fault of this program.
+    #[error("a reader broke down: {0}")]
+    Broken(String),
     /// Another snapshot runs now.
     #[error("the snapshot was taken over by another one")]
     Superseded,

@@ -1,6 +1,6 @@
-//! What is read of an org, in order, and the fewest calls that it takes.
+//! What is read of an org, in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::table::{COLLECTIONS, Collection, Managed, Needs};
 use crate::okta::Engine;
@@ -67,77 +67,6 @@ impl Plan {
         let scopes: BTreeSet<_> = self.collections.iter().flat_map(|row| row.scopes).copied().collect();
         scopes.into_iter().collect()
     }
-
-    /// The fewest calls that read all of it once: a page for every so many objects, and one for every list. Exact for
-    /// collections whose lists were counted one by one ([`Counts::lists`]); for those of which only a sum is known
-    /// ([`Counts::objects`]) there is an org for which it is exact, and none that needs fewer. Retries are not in it.
-    pub fn least_calls(&self, counts: &Counts) -> Vec<Calls> {
-        let calls =
-            |row: &&'static Collection| Calls { collection: row.name, path: row.path, calls: counts.calls(row) };
-        self.collections.iter().map(calls).collect()
-    }
-}
-
-/// The calls that one collection takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Calls {
-    /// The collection.
-    pub collection: &'static str,
-    /// Path of its lists, with `{}` for ids.
-    pub path: &'static str,
-    /// How many.
-    pub calls: u64,
-}
-
-/// How many objects an org has. What was not counted counts as nothing, and a list of nothing takes one call.
-#[derive(Debug, Clone, Default)]
-pub struct Counts(BTreeMap<&'static str, Count>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    objects: u64,
-    /// Known when the lists were counted one by one.
-    calls: Option<u64>,
-}
-
-impl Counts {
-    /// Notes how many objects a collection has, in all of its lists together.
-    pub fn objects(&mut self, collection: &Collection, objects: u64) {
-        self.0.insert(collection.name, Count { objects, calls: None });
-    }
-
-    /// Notes how many objects each list of a collection has.
-    pub fn lists(&mut self, collection: &Collection, sizes: impl IntoIterator<Item = u64>) {
-        let (mut objects, mut calls) = (0u64, 0u64);
-        for size in sizes {
-            objects = objects.saturating_add(size);
-            calls = calls.saturating_add(pages(collection, size).max(1));
-        }
-        self.0.insert(collection.name, Count { objects, calls: Some(calls) });
-    }
-
-    fn calls(&self, collection: &Collection) -> u64 {
-        let count = self.0.get(collection.name).copied().unwrap_or_default();
-        count.calls.unwrap_or_else(|| self.lists_of(collection).max(self.pages_in_all(collection, count.objects)))
-    }
-
-    /// How many lists a collection has: one for each object of its parent, if it has one.
-    fn lists_of(&self, collection: &Collection) -> u64 {
-        match collection.parent() {
-            Some(parent) => self.0.get(parent.name).map_or(0, |count| count.objects),
-            None => u64::try_from(collection.words().count()).unwrap_or(u64::MAX),
-        }
-    }
-
-    fn pages_in_all(&self, collection: &Collection, objects: u64) -> u64 {
-        // Without lists there are no objects, whatever was counted.
-        if self.lists_of(collection) == 0 { 0 } else { pages(collection, objects) }
-    }
-}
-
-/// Full pages that so many objects need at least. An endpoint without a limit may give all at once.
-fn pages(collection: &Collection, objects: u64) -> u64 {
-    collection.page.map_or(objects.min(1), |page| objects.div_ceil(u64::from(page.size.max(1))))
 }
 
 /// The collection with this name and all that it hangs on.
@@ -187,8 +116,6 @@ fn did_you_mean(near: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn names(plan: &Plan) -> Vec<&str> {
@@ -201,10 +128,6 @@ mod tests {
 
     fn plan(selection: &Selection) -> Plan {
         Plan::new(selection, &[], Engine::Unknown).unwrap()
-    }
-
-    fn row(name: &str) -> &'static Collection {
-        Collection::find(name).unwrap()
     }
 
     #[test]
@@ -249,41 +172,5 @@ mod tests {
         assert!(unknown("weather").ends_with("see docs/collections.md"), "{}", unknown("weather"));
         let without = Plan::new(&Selection::Managed, &["Users".to_owned()], Engine::Unknown).unwrap_err();
         assert_eq!((without.name.as_str(), without.near.first()), ("Users", Some(&"users")));
-    }
-
-    #[test]
-    fn the_fewest_calls_are_pages_and_lists() {
-        let plan = plan(&only(&["users", "user_factors", "groups", "group_members", "policies", "org_settings"]));
-        let mut counts = Counts::default();
-        counts.objects(row("users"), 100_001);
-        counts.objects(row("groups"), 3);
-        counts.objects(row("group_members"), 5_500);
-        let calls = |counts: &Counts, name| {
-            plan.least_calls(counts).iter().find(|calls| calls.collection == name).unwrap().calls
-        };
-        assert_eq!(calls(&counts, "users"), 501);
-        assert_eq!(calls(&counts, "user_factors"), 100_001, "one for each user");
-        assert_eq!(calls(&counts, "group_members"), 6, "of 1000 in each");
-        assert_eq!(calls(&counts, "policies"), 12, "one for each type");
-        assert_eq!(calls(&counts, "org_settings"), 1);
-        counts.lists(row("group_members"), [5_000, 500, 0]);
-        assert_eq!(calls(&counts, "group_members"), 7, "5 pages, 1 and 1");
-        assert_eq!(calls(&Counts::default(), "user_factors"), 0, "without users");
-        assert_eq!(calls(&Counts::default(), "users"), 1);
-    }
-
-    proptest! {
-        #[test]
-        fn a_sum_gives_a_lower_bound(sizes in prop::collection::vec(0u64..5_000, 0..20)) {
-            let plan = plan(&only(&["group_members"]));
-            let (mut sum, mut exact) = (Counts::default(), Counts::default());
-            for counts in [&mut sum, &mut exact] {
-                counts.objects(row("groups"), sizes.len() as u64);
-            }
-            sum.objects(row("group_members"), sizes.iter().sum());
-            exact.lists(row("group_members"), sizes);
-            let last = |counts: &Counts| plan.least_calls(counts).last().unwrap().calls;
-            prop_assert!(last(&sum) <= last(&exact));
-        }
     }
 }

@@ -95,7 +95,7 @@ impl Progress {
                 calls: place.calls.into(),
                 lists: place.lists.into(),
                 begun: place.lists.into(),
-                expected: u64::from(collection.parent().is_none()).into(),
+                expected: if collection.parent().is_none() { collection.words().count() as u64 } else { 0 }.into(),
                 all_known: collection.parent().is_none().into(),
                 before: before.into(),
                 outcome: Mutex::new(outcome),
@@ -151,9 +151,16 @@ impl From<crate::okta::quota::Outlook> for Bucket {
 }
 
 impl Line {
-    /// A page was landed.
-    pub fn landed(&self, objects: u64) {
+    /// Objects were read.
+    pub fn read(&self, objects: u64) {
         self.objects.fetch_add(objects, Ordering::Relaxed);
+    }
+
+    /// Objects that were read will be read again.
+    pub fn forget(&self, objects: u64) {
+        let _ = self
+            .objects
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| Some(known.saturating_sub(objects)));
     }
 
     /// A list is being read.
@@ -175,6 +182,11 @@ impl Line {
     /// The collection has ended.
     pub fn end(&self, outcome: Outcome) {
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    }
+
+    /// Whether anything of it was read.
+    pub fn has_answered(&self) -> bool {
+        self.objects() > 0 || self.lists.load(Ordering::Relaxed) > 0
     }
 
     pub fn objects(&self) -> u64 {

@@ -14,7 +14,7 @@ use super::org::{Org, Trouble};
 use super::remedy::{ListEnd, Patience};
 use super::table::{Collection, Parent};
 use super::verdict::Lists;
-use crate::landing::{Content, Origin};
+use crate::landing::{Content, Grain, Origin};
 use crate::merge::snapshots::{Outcome, Place, Reading};
 use crate::okta::quota::Priority;
 
@@ -107,7 +107,7 @@ impl Reader {
             let wanted = more && self.waiting.is_empty();
             tokio::select! {
                 Some(told) = self.running.join_next(), if !self.running.is_empty() => {
-                    let told = told.map_err(|error| Trouble::Stopped(error.to_string()))??;
+                    let told = told.map_err(|error| Trouble::Broken(error.to_string()))??;
                     self.ended(told).await?;
                 }
                 keys = self.source.next(KEYS_AT_ONCE), if wanted => match keys? {
@@ -140,8 +140,10 @@ impl Reader {
         let mut list = self.snapshot.list(self.collection, key);
         list.patience = Patience::new(self.collection.page, self.lists.place().restarts);
         // A stored place of a table that has changed since is no place of this list: then it is read from its beginning.
-        if let Some(Ok(resumed)) = self.resume.take().map(|target| list.first().resume(&target)) {
-            list.request = Some(resumed);
+        // Parts of a page must come in one go, or a reader would take the rest for all.
+        let resume = self.resume.take().filter(|_| self.collection.grain == Grain::Object);
+        if let Some(Ok(resumed)) = resume.map(|target| list.first().resume(&target)) {
+            list.begin_at(resumed);
         }
         loop {
             match list.step().await? {

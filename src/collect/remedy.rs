@@ -73,6 +73,25 @@ impl Patience {
         (self.pauses, self.refusals) = (0, 0);
     }
 
+    /// The page size, if it is another than that of the table.
+    pub fn reduced(&self) -> Option<u32> {
+        self.page.filter(|page| page.size != self.size).map(|_| self.size)
+    }
+
+    /// The list goes on with pages of this size.
+    pub fn goes_by(&mut self, limit: Option<u32>) {
+        if let (Some(page), Some(limit)) = (self.page, limit) {
+            self.size = limit.clamp(page.least, page.size);
+        }
+    }
+
+    /// Whether the list may begin again, and if so, counts it.
+    pub fn may_restart(&mut self) -> bool {
+        let may = self.restarts < RESTARTS;
+        self.restarts += u32::from(may);
+        may
+    }
+
     /// How often the list began again.
     pub fn restarts(&self) -> u32 {
         self.restarts
@@ -89,10 +108,7 @@ impl Patience {
             Verdict::Timeout(_) | Verdict::ServerError { .. } => self.smaller().unwrap_or_else(|| self.later(fault)),
             Verdict::TooLarge { .. } => self.smaller().unwrap_or_else(failed),
             Verdict::ReadOnly | Verdict::Unreachable(_) if fault.passes() => self.later(fault),
-            Verdict::BadRequest { stale_cursor: true } if self.restarts < RESTARTS => {
-                self.restarts += 1;
-                Remedy::Restart
-            }
+            Verdict::BadRequest { stale_cursor: true } if self.may_restart() => Remedy::Restart,
             Verdict::BadRequest { stale_cursor: false } => Remedy::End(ListEnd::NotUnderstood(fault.to_string())),
             Verdict::Gone => Remedy::End(ListEnd::Gone),
             Verdict::Forbidden { missing } => Remedy::End(ListEnd::Refused(missing.to_string())),

@@ -74,26 +74,24 @@ async fn read_all(snapshot: &Arc<Snapshot>, run: &Run, open: &mut Vec<&'static C
         tokio::select! {
             ended = readings.join_next() => {
                 let Some(ended) = ended else { break };
-                let ended = ended.map_err(|error| Trouble::Stopped(error.to_string()))??;
+                let ended = ended.map_err(|error| Trouble::Broken(error.to_string()))??;
                 open.retain(|collection| collection.name != ended.name);
             }
             () = tokio::time::sleep_until(report_at), if !run.requests.is_empty() => {
-                report(snapshot).await;
+                report(&snapshot.org, snapshot.epoch).await;
                 report_at = Instant::now() + BETWEEN_REPORTS;
             }
         }
     }
     if !run.requests.is_empty() {
-        report(snapshot).await;
+        report(&snapshot.org, snapshot.epoch).await;
     }
     Ok(())
 }
 
 /// Tells those who asked how far it is. A report that is lost is followed by another one.
-async fn report(snapshot: &Snapshot) {
-    let org = &snapshot.org;
-    let elapsed = org.now_ms() - snapshot.epoch;
-    let report = org.progress.report(snapshot.epoch, elapsed, &org.gate);
+pub(super) async fn report(org: &Org, epoch: i64) {
+    let report = org.progress.report(epoch, org.now_ms() - epoch, &org.gate);
     if let Ok(value) = serde_json::to_vec(&report) {
         org.lander.note(Origin::Snapshot, Content::Mark { name: "snapshot_progress".to_owned() }, value).await;
     }

@@ -69,7 +69,7 @@ fn wanted(keys: impl IntoIterator<Item = String>, since: Option<i64>) -> Wanted 
 }
 
 fn user(id: &str) -> String {
-    format!(r#"{{"id":"{id}","status":"ACTIVE"}}"#)
+    format!(r#"{{"id":"{id}","status":"ACTIVE","lastUpdated":"2023-11-14T22:15:00.000Z"}}"#)
 }
 
 #[tokio::test]
@@ -122,7 +122,9 @@ async fn only_okta_itself_can_say_that_an_object_is_gone() {
 async fn a_burst_is_read_by_a_list_of_changes_and_the_rest_one_by_one() {
     let reading = reading(|incoming| match incoming.path.strip_prefix("/api/v1/users/") {
         None => {
-            let users: Vec<_> = (0..290).map(|n| user(&format!("00u{n}"))).collect();
+            let mut users: Vec<_> = (0..290).map(|n| user(&format!("00u{n}"))).collect();
+            // The index has only what this one was before.
+            users[7] = users[7].replace("22:15:00", "22:14:10");
             reply(200, &[], format!("[{}]", users.join(",")))
         }
         Some(id) => reply(200, &[], user(id)),
@@ -130,13 +132,21 @@ async fn a_burst_is_read_by_a_list_of_changes_and_the_rest_one_by_one() {
     .await;
     let since = 1_700_000_060_000;
     let fetched = fetch(&reading.org, wanted((0..300).map(|n| format!("00u{n}")), Some(since))).await.unwrap();
-    assert_eq!((&fetched[0].outcome, fetched[0].calls), (&Outcome::Complete, 11));
+    assert_eq!((&fetched[0].outcome, fetched[0].calls), (&Outcome::Complete, 12));
     let list = reading.peer.seen().into_iter().find(|incoming| incoming.path == "/api/v1/users").unwrap();
     assert!(list.query.contains("lastUpdated%20ge%20%222023-11-14T22%3A13%3A20.000Z%22"), "{}", list.query);
     let mut keys: Vec<_> = reading.landed().iter().map(|record| observation(record).key.clone()).collect();
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 300, "each is landed");
+}
+
+#[tokio::test]
+async fn an_object_that_answers_for_another_id_does_not_land() {
+    let reading = reading(|_| reply(200, &[], user("00u9"))).await;
+    let fetched = fetch(&reading.org, wanted(["me".into()], None)).await.unwrap();
+    assert!(matches!(&fetched[0].outcome, Outcome::Failed { why } if why.contains("00u9")), "{:?}", fetched[0].outcome);
+    assert!(reading.landed().is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The verdict on a collection, from how its lists ended.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::remedy::ListEnd;
 use crate::merge::snapshots::{Outcome, Place};
@@ -16,13 +16,12 @@ const REFUSED_IN_A_ROW: u64 = 10;
 pub(super) struct Lists {
     /// What a cursor says.
     place: Place,
-    /// Ended ones beyond the first that has not.
-    ahead: BTreeSet<u64>,
+    /// Those that ended beyond the first that has not, and whether they could not be read.
+    ahead: BTreeMap<u64, bool>,
     read: u64,
+    /// Lists of which nothing was there any more.
+    gone: u64,
     refused_in_a_row: u64,
-    /// Okta's word on the first list that was refused, and why the first one failed.
-    refusal: Option<ListEnd>,
-    failure: Option<String>,
     /// The lists are for words of which an org need not have all.
     words: bool,
 }
@@ -31,10 +30,8 @@ impl Lists {
     /// Goes on at a place. Where the lists are for words, those that the org does not have are no failures as long as
     /// it has another.
     pub fn new(place: Place, words: bool) -> Self {
-        // Of what was read before a restart only the numbers are known.
-        let failure = (place.failed > 0).then(|| "before the last start".to_owned());
         let read = place.lists - place.failed.min(place.lists);
-        Self { place, ahead: BTreeSet::new(), read, refused_in_a_row: 0, refusal: None, failure, words }
+        Self { place, ahead: BTreeMap::new(), read, gone: 0, refused_in_a_row: 0, words }
     }
 
     /// How far all is done.
@@ -54,40 +51,53 @@ impl Lists {
 
     /// A list ended.
     pub fn end(&mut self, at: u64, end: ListEnd) {
-        match &end {
-            ListEnd::Read | ListEnd::Gone => {
+        let failed = match end {
+            ListEnd::Read => {
                 self.read += 1;
-                self.refused_in_a_row = 0;
+                false
             }
-            ListEnd::Refused(_) | ListEnd::Off => {
-                self.place.failed += 1;
-                self.refused_in_a_row += 1;
-                self.refusal.get_or_insert(end);
+            ListEnd::Gone => {
+                self.gone += 1;
+                false
             }
-            ListEnd::NotUnderstood(_) if self.words => {
-                self.place.failed += 1;
-                self.refusal.get_or_insert(ListEnd::Off);
-            }
+            ListEnd::Refused(missing) => self.refused(missing),
+            ListEnd::Off => self.refused(String::new()),
+            ListEnd::NotUnderstood(_) if self.words => self.refused(String::new()),
             ListEnd::Failed(why) | ListEnd::NotUnderstood(why) => {
-                self.place.failed += 1;
-                self.failure.get_or_insert_with(|| why.clone());
+                self.place.failure.get_or_insert(why);
+                true
             }
+        };
+        if !failed {
+            self.refused_in_a_row = 0;
         }
-        self.ahead.insert(at);
-        while self.ahead.remove(&self.place.lists) {
+        self.ahead.insert(at, failed);
+        while let Some(failed) = self.ahead.remove(&self.place.lists) {
             self.place.lists += 1;
+            self.place.failed += u64::from(failed);
         }
     }
 
-    /// Whether asking for further lists is pointless.
+    fn refused(&mut self, missing: String) -> bool {
+        self.place.refusal.get_or_insert(missing);
+        self.refused_in_a_row += 1;
+        true
+    }
+
+    /// Whether asking for further lists is pointless. Of words each is tried: a refusal says nothing of the others.
     pub fn hopeless(&self) -> bool {
-        self.refused_in_a_row >= REFUSED_IN_A_ROW
+        !self.words && self.refused_in_a_row >= REFUSED_IN_A_ROW
+    }
+
+    fn failed(&self) -> u64 {
+        self.place.failed + self.ahead.values().filter(|failed| **failed).count() as u64
     }
 
     /// The verdict, once there are no more lists, or asking on is pointless. `within` is the verdict on the collection
     /// that this one is within: of what is not known to exist nothing could be read.
     pub fn verdict(&self, within: Option<&Outcome>) -> Outcome {
-        let lists = self.read + self.place.failed;
+        let failed = self.failed();
+        let lists = self.read + self.gone + failed;
         let nothing = self.read == 0 && self.place.objects == 0;
         if let Some(outcome) = within.filter(|outcome| **outcome != Outcome::Complete) {
             return match outcome {
@@ -96,22 +106,26 @@ impl Lists {
                 outcome => Outcome::Partial { why: format!("what it is within is {}", outcome.word()) },
             };
         }
-        let all_else_read = self.words && self.read > 0 && self.failure.is_none();
-        if self.place.failed == 0 || all_else_read {
+        // One object may be deleted between two calls. Where all are, something else answers than it should.
+        if nothing && self.gone > 1 {
+            return Outcome::Partial { why: format!("Okta knows none of the {} objects that it listed", self.gone) };
+        }
+        let all_else_read = self.words && self.read > 0 && self.place.failure.is_none();
+        if failed == 0 || all_else_read {
             return Outcome::Complete;
         }
-        let refusal = self.refusal.as_ref();
-        match (refusal, &self.failure) {
-            (Some(ListEnd::Refused(missing)), None) if nothing => Outcome::Forbidden { missing: missing.clone() },
-            (Some(ListEnd::Off), None) if nothing => Outcome::FeatureOff,
+        match (&self.place.refusal, &self.place.failure) {
+            (Some(missing), None) if nothing && missing.is_empty() => Outcome::FeatureOff,
+            (Some(missing), None) if nothing => Outcome::Forbidden { missing: missing.clone() },
             (_, Some(why)) if nothing => Outcome::Failed { why: why.clone() },
             (refusal, failure) => {
-                let why = match (failure, refusal) {
-                    (Some(why), _) | (None, Some(ListEnd::Refused(why))) => why.as_str(),
-                    (None, _) => "the org does not have them",
+                let why = match (failure, refusal.as_deref()) {
+                    (Some(why), _) => why.as_str(),
+                    (None, None | Some("")) => "the org does not have them",
+                    (None, Some(missing)) => missing,
                 };
                 let of = if self.hopeless() { ", and the rest was not tried" } else { "" };
-                Outcome::Partial { why: format!("{} of {lists} lists not read{of}: {why}", self.place.failed) }
+                Outcome::Partial { why: format!("{failed} of {lists} lists not read{of}: {why}") }
             }
         }
     }
@@ -119,6 +133,8 @@ impl Lists {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -189,8 +205,34 @@ mod tests {
 
     #[test]
     fn failures_before_a_restart_are_not_forgotten() {
-        let lists = Lists::new(Place { lists: 5, failed: 1, ..Place::default() }, false);
+        let refusal = Some("grant x".to_owned());
+        let lists = Lists::new(Place { lists: 5, failed: 1, refusal, ..Place::default() }, false);
+        assert_eq!(lists.verdict(None), Outcome::Partial { why: "1 of 5 lists not read: grant x".into() });
+        let all = Place { lists: 2, failed: 2, refusal: Some("grant x".into()), ..Place::default() };
+        assert_eq!(Lists::new(all, false).verdict(None), Outcome::Forbidden { missing: "grant x".into() });
+    }
+
+    #[test]
+    fn what_ended_ahead_counts_and_is_not_persisted() {
+        let mut lists = Lists::new(Place::default(), false);
+        lists.end(1, ListEnd::Failed("timeout".into()));
+        assert_eq!((lists.place().lists, lists.place().failed), (0, 0));
+        lists.end(0, ListEnd::Read);
+        assert_eq!((lists.place().lists, lists.place().failed), (2, 1));
         assert!(matches!(lists.verdict(None), Outcome::Partial { .. }));
+    }
+
+    #[test]
+    fn when_all_that_was_listed_is_gone_something_else_is_wrong() {
+        assert_eq!(lists([ListEnd::Gone]).verdict(None), Outcome::Complete);
+        assert!(matches!(lists([ListEnd::Gone, ListEnd::Gone]).verdict(None), Outcome::Partial { .. }));
+    }
+
+    #[test]
+    fn many_words_that_are_refused_leave_the_others_to_be_tried() {
+        let mut words = Lists::new(Place::default(), true);
+        (1..12).for_each(|at| words.end(at, refused()));
+        assert!(!words.hopeless());
     }
 
     proptest! {

@@ -76,12 +76,15 @@ impl Cluster {
         Ok(reader)
     }
 
-    /// How many members our group has, as far as the cluster tells.
-    pub fn members(&self) -> usize {
+    /// How many members our group has.
+    ///
+    /// # Errors
+    /// When the cluster does not say.
+    pub fn members(&self) -> KafkaResult<usize> {
         let groups = self
             .reader("members")
             .and_then(|reader| reader.fetch_group_list(Some(&self.group), super::QUESTION_TIMEOUT));
-        groups.map_or(0, |groups| groups.groups().iter().map(|group| group.members().len()).sum())
+        groups.map(|groups| groups.groups().iter().map(|group| group.members().len()).sum())
     }
 
     /// The bootstrap servers, for messages.

@@ -126,8 +126,9 @@ pub trait Owners: Send + Sync {
     /// A partition becomes ours: opens its state and says at which offset to start. `None` refuses it.
     fn prepare(&self, partition: i32) -> Option<u64>;
 
-    /// Starts work. Outputs of records before `published_before` were all published by earlier owners.
-    fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64);
+    /// Starts work. Outputs of records before `published_before` were all published by earlier owners; the log ends at
+    /// `end` now.
+    fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64, end: u64);
 
     /// The partitions are no longer ours: finishes or drops their work, and returns when nothing more will be done.
     fn stop(&self, partitions: &[i32]);
@@ -277,7 +278,7 @@ fn start_one(
     start: u64,
 ) -> Result<(), NotStarted> {
     let published_before = committed(consumer, topic, partition)?;
-    let start = check_range(consumer, topic, partition, start, published_before)?;
+    let Range { start, end } = check_range(consumer, topic, partition, start, published_before)?;
     let Some(queue) = consumer.split_partition_queue(topic, partition) else {
         let what = format!("partition {partition} has no queue");
         return Err(NotStarted::Hopeless(Box::new(Fatal::new(ExitStatus::Software, what))));
@@ -285,7 +286,7 @@ fn start_one(
     // The log may start later than the state ends.
     consumer.seek(topic, partition, offset(start), QUESTION_TIMEOUT)?;
     let reader = KafkaPartition { consumer: Arc::clone(consumer), queue, topic: topic.to_owned(), partition };
-    owners.start(partition, Box::new(reader), published_before);
+    owners.start(partition, Box::new(reader), published_before, if start < end { end } else { 0 });
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);
     consumer.resume(&list)?;
@@ -311,14 +312,14 @@ fn watermarks(consumer: &BaseConsumer<GroupContext>, topic: &str, partition: i32
     Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
 }
 
-/// Where to start. A log that ends before what we know of it is another log; one that starts after it has lost records.
+/// Where to start, and where the log ends. A log that ends before what we know of it is another log; one that starts after it has lost records.
 fn check_range(
     consumer: &BaseConsumer<GroupContext>,
     topic: &str,
     partition: i32,
     start: u64,
     published_before: u64,
-) -> Result<u64, NotStarted> {
+) -> Result<Range<u64>, NotStarted> {
     let known = start.max(published_before);
     let mut range = watermarks(consumer, topic, partition)?;
     // A leader that was just elected may know of less than it has, until its followers have asked it.
@@ -348,7 +349,7 @@ fn check_range(
             "landing records expired before they were folded; raise the topic's retention"
         );
     }
-    Ok(start.max(low))
+    Ok(start.max(low)..high)
 }
 
 struct GroupContext {

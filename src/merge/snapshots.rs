@@ -39,6 +39,9 @@ pub struct Requested {
     /// Single objects instead, each as `collection/key`.
     #[serde(default)]
     pub objects: Vec<String>,
+    /// Since when these may have changed, ms since the Unix epoch by Okta's clock, if that is known.
+    #[serde(default)]
+    pub since: Option<i64>,
 }
 
 /// `snapshot_begun`
@@ -130,6 +133,12 @@ pub struct Place {
     pub lists: u64,
     /// Of those, how many lists could not be read.
     pub failed: u64,
+    /// What Okta said when it refused the first of these: what to grant, or nothing if the org does not have it.
+    #[serde(default)]
+    pub refusal: Option<String>,
+    /// Why the first of these that was not refused could not be read.
+    #[serde(default)]
+    pub failure: Option<String>,
     /// Objects observed so far.
     pub objects: u64,
     /// Calls made so far.
@@ -300,7 +309,10 @@ impl Snapshots {
         match mark {
             Mark::Requested(request) => {
                 let known = self.requests.iter().any(|known| known.id == request.id);
-                if !known && self.requests.len() < MOST_REQUESTS {
+                if !known {
+                    // The oldest has waited longest for an answer that did not come.
+                    let overdue = (self.requests.len() + 1).saturating_sub(MOST_REQUESTS);
+                    self.requests.drain(..overdue);
                     self.requests.push(request);
                 }
             }

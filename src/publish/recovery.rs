@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STANDSTILL: Duration = Duration::from_millis(250);
 
 /// Every output of these topics in the partition whose landing offset is at least `from`. In a topic they are in the
-/// order of their landing offsets, so looking back ends at the first older one.
+/// order of their landing offsets, so looking back ends at the first older one. All topics are looked at together: each by
+/// itself would cost the best part of a second, in which nothing is published.
 pub fn scan_tails<'t>(
     cluster: &Cluster,
     topics: impl Iterator<Item = &'t str>,
@@ -33,21 +34,15 @@ pub fn scan_tails<'t>(
     stopped: &dyn Fn() -> bool,
 ) -> Result<BTreeSet<SourceId>, PublishError> {
     let consumer = cluster.reader("recovery").map_err(|error| unreadable("the output", partition, error))?;
-    let tails: Vec<_> = topics.map(|topic| Tail { consumer: &consumer, topic, partition, from, stopped }).collect();
-    let mut ends = Vec::new();
-    loop {
-        let before = std::mem::take(&mut ends);
-        for tail in &tails {
-            ends.push(tail.end().map_err(|error| unreadable(tail.topic, partition, error))?);
-        }
-        if ends == before {
-            break;
-        }
-        std::thread::sleep(STANDSTILL);
-    }
+    let scan = Scan { consumer, partition, from, stopped };
+    let mut tails = scan.settled(&topics.collect::<Vec<_>>())?;
     let mut found = BTreeSet::new();
-    for tail in &tails {
-        tail.scan(&mut found).map_err(|error| unreadable(tail.topic, partition, error))?;
+    while !tails.is_empty() {
+        scan.look(&mut tails).map_err(|error| unreadable("the output", partition, error))?;
+        for tail in tails.extract_if(.., |tail| tail.is_enough()) {
+            found.extend(tail.outputs);
+        }
+        tails.iter_mut().for_each(Tail::look_further_back);
     }
     Ok(found)
 }
@@ -60,79 +55,110 @@ fn unreadable(topic: &str, partition: i32, error: KafkaError) -> PublishError {
     }
 }
 
-struct Tail<'a> {
-    consumer: &'a BaseConsumer<Context>,
-    topic: &'a str,
+struct Scan<'s> {
+    consumer: BaseConsumer<Context>,
     partition: i32,
     from: u64,
-    stopped: &'a dyn Fn() -> bool,
+    stopped: &'s dyn Fn() -> bool,
 }
 
-#[derive(Default)]
-struct Look {
+/// The end of one topic.
+struct Tail<'t> {
+    topic: &'t str,
+    /// What the partition holds.
+    range: Range<i64>,
+    /// Where the look at it begins, and how far it is.
+    start: i64,
+    position: i64,
     outputs: Vec<SourceId>,
     /// Something from before was met, so nothing further back matters.
     met_older: bool,
 }
 
-impl Tail<'_> {
-    fn end(&self) -> Result<i64, KafkaError> {
-        Ok(self.consumer.fetch_watermarks(self.topic, self.partition, QUESTION_TIMEOUT)?.1)
+impl<'t> Tail<'t> {
+    fn new(topic: &'t str, range: Range<i64>) -> Self {
+        let start = range.start.max(range.end - FIRST_LOOK);
+        Self { topic, range, start, position: start, outputs: Vec::new(), met_older: false }
     }
 
-    fn scan(&self, found: &mut BTreeSet<SourceId>) -> Result<(), KafkaError> {
-        let (low, high) = self.consumer.fetch_watermarks(self.topic, self.partition, QUESTION_TIMEOUT)?;
-        let mut look_back = FIRST_LOOK;
+    fn is_read(&self) -> bool {
+        self.position >= self.range.end
+    }
+
+    fn is_enough(&self) -> bool {
+        self.met_older || self.start == self.range.start
+    }
+
+    fn look_further_back(&mut self) {
+        let look_back = (self.range.end - self.start) * 2;
+        self.start = self.range.start.max(self.range.end - look_back);
+        self.position = self.start;
+        self.outputs.clear();
+    }
+}
+
+impl Scan<'_> {
+    /// The ends of the topics, once they stand still.
+    fn settled<'t>(&self, topics: &[&'t str]) -> Result<Vec<Tail<'t>>, PublishError> {
+        let mut ranges = Vec::new();
         loop {
-            let start = low.max(high - look_back);
-            let look = self.look(start..high)?;
-            found.extend(look.outputs);
-            if look.met_older || start == low {
-                return Ok(());
+            let before = std::mem::take(&mut ranges);
+            for topic in topics {
+                let marks = self.consumer.fetch_watermarks(topic, self.partition, QUESTION_TIMEOUT);
+                let (low, high) = marks.map_err(|error| unreadable(topic, self.partition, error))?;
+                ranges.push(low..high);
             }
-            look_back *= 2;
+            if ranges == before {
+                return Ok(topics.iter().zip(ranges).map(|(topic, range)| Tail::new(topic, range)).collect());
+            }
+            std::thread::sleep(STANDSTILL);
         }
     }
 
-    fn look(&self, range: Range<i64>) -> Result<Look, KafkaError> {
-        let mut look = Look::default();
-        if range.is_empty() {
-            return Ok(look);
-        }
+    /// Reads every tail from its start to its end.
+    fn look(&self, tails: &mut [Tail<'_>]) -> Result<(), KafkaError> {
         let mut assignment = TopicPartitionList::new();
-        assignment.add_partition_offset(self.topic, self.partition, Offset::Offset(range.start))?;
+        for tail in tails.iter().filter(|tail| !tail.is_read()) {
+            assignment.add_partition_offset(tail.topic, self.partition, Offset::Offset(tail.start))?;
+        }
         self.consumer.assign(&assignment)?;
-        let mut position = range.start;
         let mut last_news = Instant::now();
-        while position < range.end {
+        while !tails.iter().all(Tail::is_read) {
             if (self.stopped)() || last_news.elapsed() > PATIENCE {
                 return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
             }
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
-                    position = message.offset() + 1;
                     last_news = Instant::now();
-                    match source_id(&message) {
-                        Some(id) if id.offset >= self.from => look.outputs.push(id),
-                        Some(_) => look.met_older = true,
-                        None => {}
+                    if let Some(tail) = tails.iter_mut().find(|tail| tail.topic == message.topic()) {
+                        self.take(&message, tail);
                     }
                 }
                 // A broker that is away comes back; patience is what ends this.
-                Some(Err(error)) => tracing::debug!(%error, topic = self.topic, "recovery waits"),
+                Some(Err(error)) => tracing::debug!(%error, "recovery waits"),
                 // Control records are passed over silently; only the position shows it.
-                None => position = position.max(self.consumed_to()),
+                None => self.pass_over(tails),
             }
         }
-        Ok(look)
+        Ok(())
     }
 
-    fn consumed_to(&self) -> i64 {
-        let positions = self.consumer.position().ok();
-        let entry = positions.and_then(|list| Some(list.find_partition(self.topic, self.partition)?.offset()));
-        match entry {
-            Some(Offset::Offset(offset)) => offset,
-            _ => 0,
+    fn take(&self, message: &BorrowedMessage<'_>, tail: &mut Tail<'_>) {
+        tail.position = message.offset() + 1;
+        match source_id(message) {
+            Some(id) if id.offset >= self.from => tail.outputs.push(id),
+            Some(_) => tail.met_older = true,
+            None => {}
+        }
+    }
+
+    fn pass_over(&self, tails: &mut [Tail<'_>]) {
+        let Ok(positions) = self.consumer.position() else { return };
+        for tail in tails {
+            let entry = positions.find_partition(tail.topic, self.partition);
+            if let Some(Offset::Offset(offset)) = entry.map(|entry| entry.offset()) {
+                tail.position = tail.position.max(offset);
+            }
         }
     }
 }

@@ -39,7 +39,8 @@ impl Collectors {
     }
 
     /// Starts one for each org of the partition that has an API, if this process has the role.
-    pub fn start(&self, partition: i32, state: &RedbReader, committed: &watch::Receiver<u64>) -> Running {
+    /// They begin when the fold has come to where the log ends now: before, the state is what was so once.
+    pub fn start(&self, partition: i32, state: &RedbReader, committed: &watch::Receiver<u64>, end: u64) -> Running {
         let stop = CancellationToken::new();
         let ours = |org: &&OrgConfig| partition_of(org.id.as_bytes(), self.partitions) == partition;
         let orgs = self.shared.config.orgs.iter().filter(|_| self.shared.config.has_role(Role::Collect)).filter(ours);
@@ -49,6 +50,7 @@ impl Collectors {
                 room: self.room.clone(),
                 state: std::sync::Arc::new(state.clone()),
                 committed: committed.clone(),
+                end,
             };
             let health = self.shared.health.component(format!("collect {}", settings.org));
             let (stop, fatal) = (stop.clone(), self.shared.fatal.clone());

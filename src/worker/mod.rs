@@ -85,12 +85,18 @@ impl Opened {
         Ok(ends.map(|ends| Self { landing: ends.landing, log: ends.log, topic: config.landing.topic.clone() }))
     }
 
-    /// How many workers there are, as far as the log's cluster knows; none for a local log, which has one user.
-    pub fn workers(&self) -> usize {
-        match &self.log {
-            Log::Kafka(cluster, ..) => cluster.members(),
-            Log::Local(_) => 0,
-        }
+    /// How many workers there are on the log's cluster; none for a local log, which has one user.
+    ///
+    /// # Errors
+    /// When the cluster does not say.
+    pub fn workers(&self) -> Result<usize, Fatal> {
+        let Log::Kafka(cluster, ..) = &self.log else { return Ok(0) };
+        cluster.members().map_err(|error| {
+            let what = format!("whether workers run cannot be asked of the consumer group {}", cluster.group());
+            Fatal::new(ExitStatus::Unavailable, what)
+                .hint("grant Describe on the group, or give --here to read in this process")
+                .because(error)
+        })
     }
 
     /// Watches what lands of an org from now on.
@@ -166,6 +172,9 @@ async fn run_roles(
     stop: CancellationToken,
 ) -> Result<(), Fatal> {
     let event_types = config.publish.event_types()?;
+    if config.has_role(Role::Collect) {
+        config.orgs.iter().filter_map(|org| org.api.as_ref()).try_for_each(crate::collect::check_way_in)?;
+    }
     let data_dir = Arc::new(DataDir::take(&config.worker.data_dir)?);
     let aws = aws(&config).await;
     let Some(ends) = open_ends(&config, &aws, &health, &stop).await? else { return Ok(()) };

@@ -16,13 +16,16 @@ use crate::error::{ExitStatus, Fatal};
 use crate::kafka::Producer;
 use crate::landing::LandingPartition;
 use crate::landing::kafka::{Owners, run_group};
-use crate::merge::{RedbStore, StateStore};
+use crate::merge::{RedbStore, StateStore, StoreError};
 use crate::publish::Limit;
 use crate::telemetry::{Component, metrics};
 
 /// How long a partition's last batch may take when the partition is taken from us. A batch takes milliseconds; only a
 /// Kafka that does not answer makes it longer.
 const HAND_OVER: Duration = Duration::from_secs(20);
+
+/// How long a reader of the state may take to leave; it only waits for answers.
+const READERS_LEAVE: Duration = Duration::from_secs(2);
 
 /// How late a partition may notice that its time is over.
 const POLL_MARGIN: Duration = Duration::from_millis(300);
@@ -75,7 +78,7 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
                 )
                 .hint("restore landing.redb in worker.data_dir, or move the folder `state` beside it away too"));
             }
-            owners.start(0, Box::new(log.partition(start)), 0);
+            owners.start(0, Box::new(log.partition(start)), 0, log.end());
             None
         }
         Log::Kafka(cluster, ..) => {
@@ -155,7 +158,7 @@ impl Owners for PartitionOwners {
 
     fn prepare(&self, partition: i32) -> Option<u64> {
         let path = self.shared.data_dir.state(&self.shared.config.landing.topic, partition);
-        match RedbStore::open(&path) {
+        match open(&path) {
             Ok(store) => {
                 let start = store.next_offset();
                 lock(&self.prepared).insert(partition, store);
@@ -175,7 +178,7 @@ impl Owners for PartitionOwners {
         }
     }
 
-    fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64) {
+    fn start(&self, partition: i32, reader: Box<dyn LandingPartition>, published_before: u64, end: u64) {
         let Some(store) = lock(&self.prepared).remove(&partition) else { return };
         tracing::info!(partition, next_offset = store.next_offset(), published_before, "partition owned");
         let stop = Arc::new(Stop::default());
@@ -198,7 +201,7 @@ impl Owners for PartitionOwners {
         };
         match std::thread::Builder::new().name(format!("fold-{partition}")).spawn(run) {
             Ok(thread) => {
-                let collectors = self.collectors.start(partition, &state, &watching);
+                let collectors = self.collectors.start(partition, &state, &watching, end);
                 lock(&self.running).insert(partition, Running { stop, thread, collectors });
             }
             Err(error) => {
@@ -260,6 +263,17 @@ impl PartitionOwners {
         metrics::partitions_owned(count);
         // A member without partitions is healthy: there may be more members than partitions.
         self.health.ready(format!("{count} partitions owned"));
+    }
+}
+
+/// Opens the state. A partition that comes back at once may find the file in use by a reader that is on its way out.
+fn open(path: &std::path::Path) -> Result<RedbStore, StoreError> {
+    let deadline = Instant::now() + READERS_LEAVE;
+    loop {
+        match RedbStore::open(path) {
+            Err(error) if error.is_in_use() && Instant::now() < deadline => std::thread::sleep(POLL_MARGIN / 10),
+            opened => return opened,
+        }
     }
 }
 

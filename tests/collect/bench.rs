@@ -176,6 +176,7 @@ impl Collected {
 
     /// Asserts that everything is complete but these, and what no simulated org has.
     pub fn assert_complete_but(&self, others: &[&str]) {
+        assert!(!self.rows().is_empty(), "nothing was read\n{}", self.said);
         let absent = ["governance_bundles", "service_accounts", "okta_service_accounts", "bot_protection"];
         for row in self.rows() {
             let name = row["collection"].as_str().unwrap();

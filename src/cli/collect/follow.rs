@@ -68,16 +68,19 @@ impl Follower {
     fn run(mut self, mut watch: Box<dyn LandingWatch>, stop: &CancellationToken) {
         let mut told = false;
         while !stop.is_cancelled() {
-            // A log that does not answer for a while comes back; the person sees that nothing moves.
-            let Ok(Some(record)) = watch.next(LOOK) else {
-                if self.snapshot.is_none() && !told && self.asked.elapsed() > UNANSWERED {
-                    told = true;
-                    self.say(News::Unanswered(self.org.clone()));
+            if self.snapshot.is_none() && !told && self.asked.elapsed() > UNANSWERED {
+                told = true;
+                self.say(News::Unanswered(self.org.clone()));
+            }
+            match watch.next(LOOK) {
+                Ok(Some(record)) => {
+                    if self.hear(record) {
+                        return;
+                    }
                 }
-                continue;
-            };
-            if self.hear(record) {
-                return;
+                Ok(None) => {}
+                // A log that does not answer for a while comes back; the person sees that nothing moves.
+                Err(_) => std::thread::sleep(LOOK),
             }
         }
     }
@@ -109,6 +112,11 @@ impl Follower {
                 });
                 false
             }
+            // It has no end mark of its own then.
+            Ok(Mark::Begun(begun)) => match self.snapshot.take_if(|known| known.epoch < begun.epoch) {
+                Some(snapshot) => self.end(snapshot, Some("another snapshot began".into())),
+                None => false,
+            },
             Ok(Mark::CollectionEnded(ended)) => {
                 let Some(snapshot) = self.snapshot.as_mut().filter(|known| known.epoch == ended.epoch) else {
                     return false;
@@ -127,16 +135,17 @@ impl Follower {
                 self.say(News::Collection(self.org.clone(), row));
                 false
             }
-            Ok(Mark::Ended(ended)) => {
-                let Some(mut snapshot) = self.snapshot.take_if(|known| known.epoch == ended.epoch) else {
-                    return false;
-                };
-                snapshot.aborted = ended.aborted;
-                self.say(News::Ended(Box::new(snapshot)));
-                true
-            }
+            Ok(Mark::Ended(ended)) => match self.snapshot.take_if(|known| known.epoch == ended.epoch) {
+                Some(snapshot) => self.end(snapshot, ended.aborted),
+                None => false,
+            },
             _ => false,
         }
+    }
+
+    fn end(&self, snapshot: Followed, aborted: Option<String>) -> bool {
+        self.say(News::Ended(Box::new(Followed { aborted, ..snapshot })));
+        true
     }
 
     fn progress(&mut self, report: Report) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,8 @@ use uuid::Uuid;
 
 use self::follow::{Followed, News};
 use self::show::Screen;
-use super::{ConfigArgument, runtime, stop_signal};
+use super::run::on_signals;
+use super::{ConfigArgument, runtime};
 use crate::ack::Tally;
 use crate::collect::{Plan, Selection};
 use crate::config::{Config, OrgConfig, Role};
@@ -56,6 +58,9 @@ pub struct Collect {
     /// Read single objects again instead, such as users/00u1 or group_members/00g1; several by comma or by repeating
     #[arg(long, value_name = "COLLECTION/ID", value_delimiter = ',', conflicts_with = "collections")]
     objects: Vec<String>,
+    /// Since when the objects may have changed, RFC 3339; many of them are then read by a list of what has changed
+    #[arg(long, value_name = "TIME", requires = "objects")]
+    since: Option<Timestamp>,
     /// Read in this process even if workers run; with Kafka, the group decides which of them reads which org
     #[arg(long)]
     here: bool,
@@ -71,9 +76,12 @@ impl Collect {
     pub fn main(&self) -> anyhow::Result<ExitStatus> {
         let mut config = self.config.load()?;
         let orgs = self.orgs(&config)?;
-        Plan::new(&Selection::Only(self.collections.clone()), &[], Engine::Unknown).map_err(|error| {
+        let plan = Plan::new(&Selection::Only(self.collections.clone()), &[], Engine::Unknown).map_err(|error| {
             Fatal::new(ExitStatus::Config, error.to_string()).hint("docs/collections.md lists them all")
         })?;
+        if !plan.added.is_empty() {
+            eprintln!("also read, as others are within their objects: {}", plan.added.join(", "));
+        }
         for object in &self.objects {
             crate::collect::check_object(object).map_err(|what| Fatal::new(ExitStatus::Config, what))?;
         }
@@ -115,9 +123,12 @@ impl Collect {
 
     async fn collect(&self, config: Config, orgs: Vec<OrgId>) -> Result<ExitStatus, Fatal> {
         let stop = CancellationToken::new();
-        let signals = tokio::spawn(on_signal(stop.clone()));
+        let signals = tokio::spawn(on_signals(stop.clone()));
         let remote = match config.kafka.is_some() && !self.here {
-            true => Opened::of_cluster(&config, &stop).await?.filter(|opened| opened.workers() > 0),
+            true => match Opened::of_cluster(&config, &stop).await? {
+                Some(opened) => (opened.workers()? > 0).then_some(opened),
+                None => return Err(interrupted()),
+            },
             false => None,
         };
         let (opened, worker) = match remote {
@@ -175,7 +186,10 @@ impl Collect {
             let id = Uuid::new_v4().to_string();
             // First the watch, so that nothing of the answer is missed.
             let watch = opened.watch(org.as_str()).map_err(unheard)?;
-            self.ask(&opened, org, &id).await?;
+            tokio::select! {
+                () = stop.cancelled() => return Err(interrupted()),
+                asked = self.ask(&opened, org, &id) => asked?,
+            }
             follow::start(org.clone(), id, watch, news.clone(), stop.clone());
         }
         drop((news, opened));
@@ -198,8 +212,7 @@ impl Collect {
         }
         screen.finish();
         if ended.len() < orgs.len() {
-            return Err(Fatal::new(ExitStatus::SomeFailed, "interrupted before all was read")
-                .hint("run it again, or let a worker run: it goes on where this stopped"));
+            return Err(interrupted());
         }
         Ok(ended)
     }
@@ -209,7 +222,8 @@ impl Collect {
             Fatal::new(ExitStatus::Unavailable, format!("the request for {org} was not landed: {error}"))
         };
         let (collections, objects) = (self.collections.clone(), self.objects.clone());
-        let mark = Mark::Requested(Requested { id: id.to_owned(), collections, objects });
+        let since = self.since.map(Timestamp::as_millisecond);
+        let mark = Mark::Requested(Requested { id: id.to_owned(), collections, objects, since });
         let (name, value) = mark.write().map_err(|error| failed(&error))?;
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let record = LandingRecord {
@@ -245,8 +259,7 @@ fn with_what_to_do(fatal: Fatal) -> Fatal {
     fatal
 }
 
-async fn on_signal(stop: CancellationToken) {
-    if stop_signal().await.is_ok() {
-        stop.cancel();
-    }
+fn interrupted() -> Fatal {
+    Fatal::new(ExitStatus::SomeFailed, "interrupted before all was read")
+        .hint("run it again, or let a worker run: it goes on where this stopped")
 }

@@ -15,7 +15,10 @@ use crate::okta::OrgId;
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
 
 /// Columns of the bar.
-const BAR: usize = 24;
+const BAR: usize = 16;
+
+/// Columns of a moving line: those of the narrowest terminal in use.
+const WIDTH: usize = 79;
 
 /// The progress of all orgs. Writes to standard error; the tables go to standard output unless JSON does.
 pub(super) struct Screen {
@@ -121,7 +124,9 @@ impl Screen {
         self.clear();
         let mut stderr = std::io::stderr().lock();
         for line in &self.lines {
-            let _ = writeln!(stderr, "{}", line.text);
+            // A line that wraps could not be taken off again.
+            let text: String = line.text.chars().take(WIDTH).collect();
+            let _ = writeln!(stderr, "{text}");
         }
         let _ = stderr.flush();
         self.drawn = self.lines.len();
@@ -258,7 +263,7 @@ mod tests {
             "acme: 25 %, 250 of at least 1,000 calls, at least 1 min 01 s left, this minute apps 50/50, users 31/300"
         );
         let line = progress(&OrgId::new("acme"), &Report { calls_left: 0, at_least: false, ..report }, true);
-        assert!(line.starts_with("acme: [########################] 100 %, 250 of 250 calls, about to end"), "{line}");
+        assert!(line.starts_with("acme: [################] 100 %, 250 of 250 calls, about to end"), "{line}");
     }
 
     #[test]

@@ -60,7 +60,8 @@ fn roster(epoch: i64) -> Roster {
 #[test]
 fn a_snapshot_runs_from_its_request_to_its_end() {
     let mut store = MemoryStore::default();
-    let request = Mark::Requested(Requested { id: "r1".into(), collections: Vec::new(), objects: Vec::new() });
+    let request =
+        Mark::Requested(Requested { id: "r1".into(), collections: Vec::new(), objects: Vec::new(), since: None });
     fold(&mut store, &[mark(&request), mark(&request)]);
     assert_eq!(standing(&store).requests.len(), 1, "a request that is landed twice is one");
     let place = Place { epoch: 10, next: Some("/x?after=1".into()), objects: 2, ..Place::default() };

@@ -123,5 +123,12 @@ pub struct StoreError {
     pub source: ::redb::Error,
 }
 
+impl StoreError {
+    /// Whether somebody else has the file open.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.source, ::redb::Error::DatabaseAlreadyOpen)
+    }
+}
+
 /// Milliseconds in a day.
 pub(super) const DAY_MS: i64 = 86_400_000;

@@ -63,7 +63,7 @@ impl OauthClient {
     }
 
     /// Okta refuses a request with one ungranted scope as a whole and does not say which: halving finds it. What is
-    /// granted later is noticed at the next start.
+    /// granted later is noticed by the next client.
     async fn issue_for_granted(
         &self,
         transport: &Transport,

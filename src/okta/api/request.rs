@@ -89,6 +89,11 @@ impl Request {
         Self { query: Some(parameters.join("&")), ..self.clone() }
     }
 
+    /// The `limit` parameter, if there is one.
+    pub fn limit(&self) -> Option<u32> {
+        self.query.as_deref()?.split('&').find_map(|parameter| parameter.strip_prefix("limit=")?.parse().ok())
+    }
+
     /// Path and query: with it a list is taken up again by [`Request::resume`].
     pub fn target(&self) -> String {
         match &self.query {
@@ -252,6 +257,7 @@ mod tests {
     fn another_limit_changes_nothing_else() {
         let users = Request::list("/api/v1/users");
         assert_eq!(users.with_limit(5).target(), "/api/v1/users?limit=5");
+        assert_eq!((users.with_limit(5).limit(), users.limit()), (Some(5), None));
         let first = users.query("search", "a b&limit=9").query("limit", "200").id_key("uuid").without_credentials();
         let smaller = first.with_limit(100);
         assert_eq!(smaller.target(), "/api/v1/users?search=a%20b%26limit%3D9&limit=100");
