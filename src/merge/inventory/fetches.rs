@@ -2,7 +2,7 @@
 
 use super::fold::Step;
 use super::guards::Guard;
-use super::intents::{Ask, Stage, Want};
+use super::intents::{Ask, Want};
 use super::marks::{ChangesRead, Errand, Failed};
 use super::output::{Alert, Cause, Intent, Output};
 use super::slot::{Slot, by_facet};
@@ -23,19 +23,23 @@ pub(super) enum Answer {
 impl<S: InventoryStore> Step<'_, S> {
     /// An answer closes a fetch, unless something hinted at its slot since it was sent.
     pub fn answer(&mut self, slot: &Slot, as_of: i64, answer: Answer) -> Result<(), StoreError> {
-        let Some(want) = self.state.want(slot)?.filter(|want| want.is_answered_by(as_of)) else { return Ok(()) };
+        let Some(mut want) = self.state.want(slot)?.filter(|want| want.is_answered_by(as_of)) else { return Ok(()) };
         if !want.is_clean() && self.stands(Guard::AskAgain) || answer == Answer::Unclear {
-            return self.again(slot, want);
+            want.ask_rest(self.clock + self.settings.debounce_ms);
+            self.announce(slot, &want);
+            return self.state.put_want(slot, Some(&want));
         }
         self.state.put_want(slot, None)?;
         self.canary_answered(slot, answer)
     }
 
-    /// Opens the list of changes of a slot's collection, or joins another reason to it.
-    pub fn want_changes(&mut self, slot: &Slot, cause: Cause, since: Option<i64>) -> Result<(), StoreError> {
+    /// Opens the list of changes of a slot's collection, or joins another reason to it: an event of this time, or without
+    /// one everything.
+    pub fn want_changes(&mut self, slot: &Slot, cause: Cause, published: Option<i64>) -> Result<(), StoreError> {
         let slot = Slot { key: String::new(), ..slot.clone() };
-        let ask = Ask::Changes { since };
-        let want = match self.state.changes(&slot)? {
+        // An event may be dated before its change: look back a little.
+        let ask = Ask::Changes { since: published.map(|published| published - self.settings.list_lag_ms) };
+        let mut want = match self.state.changes(&slot)? {
             Some(mut want) => {
                 want.join(ask, cause);
                 want
@@ -47,6 +51,7 @@ impl<S: InventoryStore> Step<'_, S> {
                 want
             }
         };
+        want.newest = want.newest.max(published);
         self.state.put_changes(&slot, Some(&want))
     }
 
@@ -68,7 +73,8 @@ impl<S: InventoryStore> Step<'_, S> {
         let open = if failed.errand.key.is_some() { self.state.want(&slot)? } else { self.state.changes(&slot)? };
         let Some(mut want) = open else { return Ok(()) };
         if failed.again {
-            self.rewind(&mut want);
+            // Who fetches has tried more than once; what is refused now may be allowed later.
+            want.ask_again(self.clock + self.settings.answer_within_ms);
             self.announce(&slot, &want);
             return self.put(&failed.errand, &slot, Some(&want));
         }
@@ -82,23 +88,19 @@ impl<S: InventoryStore> Step<'_, S> {
         let Some(mut want) = self.state.changes(&slot)?.filter(|want| want.is_answered_by(read.as_of)) else {
             return Ok(());
         };
-        if want.is_clean() {
+        // What the index may not have shown yet. An event that is dated after the reading and landed before it is dated
+        // wrongly, and must not have the list read for ever.
+        let shown = read.as_of - self.settings.list_lag_ms - self.settings.debounce_ms;
+        let not_shown = want.newest.is_some_and(|newest| (shown..=read.as_of).contains(&newest));
+        if want.is_clean() && !not_shown {
             return self.state.put_changes(&slot, None);
         }
-        self.rewind(&mut want);
+        if not_shown {
+            want.join(Ask::Changes { since: Some(shown - self.settings.list_lag_ms) }, want.cause);
+        }
+        want.ask_rest(self.clock + self.settings.list_lag_ms);
         self.announce(&slot, &want);
         self.state.put_changes(&slot, Some(&want))
-    }
-
-    fn again(&mut self, slot: &Slot, mut want: Want) -> Result<(), StoreError> {
-        self.rewind(&mut want);
-        self.announce(slot, &want);
-        self.state.put_want(slot, Some(&want))
-    }
-
-    fn rewind(&self, want: &mut Want) {
-        want.stage = Stage::Wanted;
-        want.not_before = self.clock + self.settings.debounce_ms;
     }
 
     fn put(&mut self, errand: &Errand, slot: &Slot, want: Option<&Want>) -> Result<(), StoreError> {

@@ -1,5 +1,5 @@
 use super::guards::{Guard, Guards};
-use super::hints::{self, HintTable};
+use super::hints::{self, Hint, HintTable};
 use super::intents::Want;
 use super::marks::FetchMark;
 use super::output::{Cause, Counts, Output};
@@ -58,19 +58,15 @@ impl Inventory {
         store: &impl InventoryStore,
     ) -> Result<Vec<Output>, StoreError> {
         let state = State { store, overlay: &mut self.overlay, guards: self.guards };
-        let reading = state.reading(&record.org)?;
         let mut step = Step {
             org: &record.org,
             settings: &self.settings,
             state,
-            clock: reading.clock.max(record.landed_at),
-            reading,
+            clock: record.landed_at,
             outputs: Vec::new(),
             counts: &mut self.counts,
         };
         step.take(record, fresh, self.hints)?;
-        step.reading.clock = step.clock;
-        step.state.put_reading(&record.org, &step.reading)?;
         Ok(step.outputs)
     }
 
@@ -86,8 +82,7 @@ pub(super) struct Step<'a, S> {
     pub org: &'a OrgId,
     pub settings: &'a Settings,
     pub state: State<'a, S>,
-    pub reading: Reading,
-    /// The newest landing time of the org's records, this one's included.
+    /// When the record landed. It says only when something is to be fetched, so it need not grow.
     pub clock: i64,
     pub outputs: Vec<Output>,
     pub counts: &'a mut Counts,
@@ -98,8 +93,8 @@ impl<S: InventoryStore> Step<'_, S> {
         match &record.content {
             Content::Event { uuid, published } if fresh || !self.stands(Guard::FreshOnly) => {
                 let live = is_live(record.origin);
-                for slot in table.slots(self.org, &record.value) {
-                    self.hint(&slot, hints::cause(*uuid), *published, live)?;
+                for hint in table.hints(self.org, &record.value) {
+                    self.hint(&hint, hints::cause(*uuid), *published, live)?;
                 }
                 Ok(())
             }
@@ -114,7 +109,8 @@ impl<S: InventoryStore> Step<'_, S> {
     }
 
     /// An event says that something changed. It says so of what is read anyway, and of what was read before.
-    fn hint(&mut self, slot: &Slot, cause: Cause, published: i64, live: bool) -> Result<(), StoreError> {
+    fn hint(&mut self, hint: &Hint, cause: Cause, published: i64, live: bool) -> Result<(), StoreError> {
+        let slot = &hint.slot;
         let head = self.state.head(slot)?;
         let old_news = !live && head.is_some() && self.stands(Guard::History);
         if old_news || head.is_none() && slot.collection.managed != Managed::Yes {
@@ -128,9 +124,8 @@ impl<S: InventoryStore> Step<'_, S> {
         let not_before = self.clock + self.settings.debounce_ms;
         let waits = self.state.want(slot)?.is_some();
         self.counts.coalesced += u64::from(waits);
-        if !waits && self.is_burst(slot)? {
-            // Okta's search may lag, and an event may be dated before its change: look back a little.
-            self.want_changes(slot, cause, Some(published - self.settings.list_lag_ms))
+        if !waits && !hint.ends && self.is_burst(slot)? {
+            self.want_changes(slot, cause, Some(published))
         } else {
             self.want(slot, cause, not_before)
         }
@@ -152,14 +147,17 @@ impl<S: InventoryStore> Step<'_, S> {
             }
         }
         match Mark::read(name, value) {
-            // Epochs grow. One that does not is of an owner that was late.
-            Ok(Mark::Begun(begun)) if self.reading.epoch.is_none_or(|newest| newest < begun.epoch) => {
-                (self.reading.epoch, self.reading.runs) = (Some(begun.epoch), true);
-                Ok(())
+            Ok(Mark::Begun(begun)) => {
+                // Epochs grow. One that does not is of an owner that was late.
+                let newest = self.state.reading(self.org)?.epoch;
+                let begins = newest.is_none_or(|newest| newest < begun.epoch);
+                let reading = Reading { epoch: Some(begun.epoch), runs: true };
+                if begins { self.state.put_reading(self.org, &reading) } else { Ok(()) }
             }
-            Ok(Mark::Ended(ended)) if self.reading.epoch == Some(ended.epoch) => {
-                self.reading.runs = false;
-                Ok(())
+            Ok(Mark::Ended(ended)) => {
+                let mut reading = self.state.reading(self.org)?;
+                reading.runs &= reading.epoch != Some(ended.epoch);
+                self.state.put_reading(self.org, &reading)
             }
             Ok(Mark::CollectionEnded(ended)) => self.collection_ended(&ended),
             Ok(_) => Ok(()),

@@ -28,9 +28,18 @@ struct Rule {
     /// For each part of the key the types of target that it is the id of; none stands for all types.
     parts: Vec<Vec<String>>,
     collections: Vec<&'static Collection>,
+    ends: bool,
 }
 
-const HEADER: &str = "event_type,target,facets";
+/// A slot that an event makes stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hint {
+    pub slot: Slot,
+    /// The thing may have come to its end, which no list of changes would show.
+    pub ends: bool,
+}
+
+const HEADER: &str = "event_type,target,facets,ends";
 
 static EMBEDDED: LazyLock<HintTable> = LazyLock::new(|| {
     // A test forbids bad rows; the worker must not fail on one.
@@ -66,7 +75,7 @@ impl HintTable {
     }
 
     /// What an event makes stale, each slot once. Nothing, if it cannot be read.
-    pub(super) fn slots(&self, org: &OrgId, event: &[u8]) -> Vec<Slot> {
+    pub(super) fn hints(&self, org: &OrgId, event: &[u8]) -> Vec<Hint> {
         let mut tape = Tape::default();
         let Ok(document) = tape.read(event) else { return Vec::new() };
         let event = LogEvent::of(Some(document.root()));
@@ -74,18 +83,18 @@ impl HintTable {
         let targets = event.target.filter(|target| target.kind() == Kind::Array);
         let (Some(rules), Some(targets)) = (rules, targets) else { return Vec::new() };
         let targets: Vec<_> = targets.children().filter_map(|target| Target::of(Party::of(Some(target)))).collect();
-        let mut slots = Vec::new();
+        let mut hints: Vec<Hint> = Vec::new();
         for rule in rules {
             for key in rule.keys(&targets) {
                 let found = rule.collections.iter().filter_map(|collection| Slot::new(org, collection, &key));
                 for slot in found {
-                    if !slots.contains(&slot) {
-                        slots.push(slot);
+                    if hints.iter().all(|known| known.slot != slot) {
+                        hints.push(Hint { slot, ends: rule.ends });
                     }
                 }
             }
         }
-        slots
+        hints
     }
 }
 
@@ -119,9 +128,15 @@ impl Rule {
 
 fn row(line: &str) -> Result<(&str, Rule), String> {
     let mut cells = line.split(',');
-    let (Some(event_type), Some(target), Some(facets), None) = (cells.next(), cells.next(), cells.next(), cells.next())
+    let mut cell = || cells.next();
+    let (Some(event_type), Some(target), Some(facets), Some(ends), None) = (cell(), cell(), cell(), cell(), cell())
     else {
-        return Err("not 3 columns".into());
+        return Err("not 4 columns".into());
+    };
+    let ends = match ends {
+        "yes" => true,
+        "no" => false,
+        other => return Err(format!("{other:?} is neither yes nor no")),
     };
     let types = |part: &str| match part.trim() {
         "*" => Vec::new(),
@@ -133,7 +148,7 @@ fn row(line: &str) -> Result<(&str, Rule), String> {
     if event_type.is_empty() || parts.iter().flatten().any(String::is_empty) {
         return Err("an event type or a type of target is empty".into());
     }
-    Ok((event_type, Rule { parts, collections }))
+    Ok((event_type, Rule { parts, collections, ends }))
 }
 
 /// How an event is named as a cause.
@@ -146,8 +161,8 @@ mod tests {
     use super::*;
 
     fn slots(event: &str) -> Vec<(&'static str, String)> {
-        let slots = HintTable::embedded().slots(&OrgId::new("acme"), event.as_bytes());
-        slots.into_iter().map(|slot| (slot.facet(), slot.key)).collect()
+        let hints = HintTable::embedded().hints(&OrgId::new("acme"), event.as_bytes());
+        hints.into_iter().map(|hint| (hint.slot.facet(), hint.slot.key)).collect()
     }
 
     #[test]
@@ -214,7 +229,7 @@ mod tests {
     #[test]
     fn a_bad_line_is_named() {
         let problem = |line: &str| HintTable::read(&format!("{HEADER}\n{line}\n")).unwrap_err();
-        assert_eq!(problem("a,User,nothing").to_string(), r#"line 2: no facet "nothing""#);
+        assert_eq!(problem("a,User,nothing,no").to_string(), r#"line 2: no facet "nothing""#);
         assert_eq!(problem("a,User").line, 2);
         assert_eq!(HintTable::read("x").unwrap_err().line, 1);
     }

@@ -16,6 +16,10 @@ pub struct Want {
     pub stage: Stage,
     /// How to ask.
     pub ask: Ask,
+    /// How to ask once what was sent is answered, if something hinted at its slot since.
+    pub then: Option<Ask>,
+    /// Of a list of changes: `published` of the newest event that it is to show.
+    pub newest: Option<i64>,
     /// The newest event that asked for it, or else the newest reason.
     pub cause: Cause,
     /// Not before this time, ms since the Unix epoch by the log's clock.
@@ -79,15 +83,18 @@ impl Ask {
 impl Want {
     /// A fetch that nobody has sent.
     pub(super) fn new(ask: Ask, cause: Cause, not_before: i64) -> Self {
-        Self { stage: Stage::Wanted, ask, cause, not_before }
+        Self { stage: Stage::Wanted, ask, then: None, newest: None, cause, not_before }
     }
 
     /// Joins another reason to it: whatever was sent before may be older than that.
     pub(super) fn join(&mut self, ask: Ask, cause: Cause) {
-        if let Stage::InFlight { sent_as_of, sent_at } = self.stage {
-            self.stage = Stage::InFlightDirty { sent_as_of, sent_at };
+        match self.stage {
+            Stage::Wanted => self.ask = self.ask.and(ask),
+            Stage::InFlight { sent_as_of, sent_at } | Stage::InFlightDirty { sent_as_of, sent_at } => {
+                self.stage = Stage::InFlightDirty { sent_as_of, sent_at };
+                self.then = Some(self.then.map_or(ask, |then| then.and(ask)));
+            }
         }
-        self.ask = self.ask.and(ask);
         // An event says more than that something was missing or odd.
         if matches!(cause, Cause::Event(_)) || !matches!(self.cause, Cause::Event(_)) {
             self.cause = cause;
@@ -96,7 +103,20 @@ impl Want {
 
     /// It is about to be sent, or sent again: everything that hinted at it came before.
     pub(super) fn send(&mut self, sent_as_of: i64, sent_at: i64) {
+        self.ask = self.then.take().map_or(self.ask, |then| self.ask.and(then));
         self.stage = Stage::InFlight { sent_as_of, sent_at };
+    }
+
+    /// It was answered, but something hinted at its slot since: that is to be asked.
+    pub(super) fn ask_rest(&mut self, not_before: i64) {
+        self.ask = self.then.take().unwrap_or(self.ask);
+        (self.stage, self.not_before) = (Stage::Wanted, not_before);
+    }
+
+    /// It has no answer: all of it is to be asked.
+    pub(super) fn ask_again(&mut self, not_before: i64) {
+        self.ask = self.then.take().map_or(self.ask, |then| self.ask.and(then));
+        (self.stage, self.not_before) = (Stage::Wanted, not_before);
     }
 
     /// Whether what was asked at a time answers what was sent.
@@ -174,5 +194,14 @@ mod tests {
         let since = |since| Ask::Changes { since };
         assert_eq!(since(Some(5)).and(since(Some(3))), since(Some(3)));
         assert_eq!(since(Some(5)).and(since(None)), since(None));
+        let mut want = Want::new(since(Some(5)), Cause::List, 0);
+        want.send(100, 0);
+        want.join(since(Some(90)), Cause::List);
+        let (mut answered, mut failed) = (want.clone(), want.clone());
+        answered.ask_rest(0);
+        assert_eq!(answered.ask, since(Some(90)), "but not to what was answered");
+        failed.ask_again(0);
+        want.send(200, 0);
+        assert_eq!((failed.ask, want.ask), (since(Some(5)), since(Some(5))));
     }
 }

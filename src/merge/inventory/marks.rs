@@ -19,12 +19,13 @@ pub struct Sent {
     pub errands: Vec<Errand>,
 }
 
-/// `fetch_failed`: there will be no answer.
+/// `fetch_failed`: there is no answer, after all tries. A refusal (403) is none: it says nothing of what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// To what.
     pub errand: Errand,
-    /// Whether it is worth asking again.
+    /// Whether to ask again later. Not if the org does not have such a thing at all; then the fetch is closed, and what the
+    /// events said is lost until the next list.
     pub again: bool,
 }
 

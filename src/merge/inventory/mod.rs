@@ -42,4 +42,6 @@ pub use state::{body, head};
 pub use store::{Entry, InventoryStore, MemoryInventory, Writes};
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::lists::Page;
 use super::output::{Cause, Change, Deleted, Drift, DriftKind, Output};
 use super::slot::Slot;
 use super::store::InventoryStore;
-use crate::collect::{Collection, Grain};
+use crate::collect::{Collection, Grain, Managed};
 use crate::landing::{self, LandingRecord, Observation, Origin};
 use crate::merge::StoreError;
 
@@ -114,8 +114,8 @@ impl<S: InventoryStore> Step<'_, S> {
     }
 
     fn judge(&self, slot: &Slot, head: Option<&Head>, seen: &Sighting) -> Result<Judgement, StoreError> {
-        // Lists within something that is gone lag like all others.
-        if let Some(core) = slot.core().filter(|_| seen.way != Way::Fetch && self.stands(Guard::Tombstones))
+        // Nothing is within something that is gone.
+        if let Some(core) = slot.core().filter(|_| self.stands(Guard::Tombstones))
             && self.state.head(&core)?.is_some_and(|head| head.is_gone())
         {
             return Ok(Judgement::Dead);
@@ -164,8 +164,15 @@ impl<S: InventoryStore> Step<'_, S> {
         };
         self.state.put_head(slot, &now)?;
         self.state.put_body(slot, Some(body.to_vec()));
+        self.know_core(slot)?;
         let members_changed = live.and_then(Head::version).and_then(|version| version.members_changed);
         self.members(slot, members_changed, seen)
+    }
+
+    /// A part of something that was never seen asks for it: if that is gone already, nothing else would ever say so.
+    fn know_core(&mut self, slot: &Slot) -> Result<(), StoreError> {
+        let Some(core) = slot.core().filter(|core| core.collection.managed == Managed::Yes) else { return Ok(()) };
+        if self.state.head(&core)?.is_none() { self.want(&core, Cause::List, self.clock) } else { Ok(()) }
     }
 
     /// What is known stays, and is known to be there.
@@ -234,6 +241,7 @@ impl<S: InventoryStore> Step<'_, S> {
         if !self.bury_one(slot, as_of, cause)? {
             return Ok(());
         }
+        // Its parts may be known though it never was.
         if let Some(head) = head.filter(|head| !head.is_gone())
             && !self.is_announced(slot, Some(&head), cause)?
         {
@@ -247,7 +255,7 @@ impl<S: InventoryStore> Step<'_, S> {
         Ok(())
     }
 
-    /// Gives whether it is gone now and was not before.
+    /// Gives whether it is gone now, and was not known to be.
     fn bury_one(&mut self, slot: &Slot, as_of: (i64, i64), cause: Cause) -> Result<bool, StoreError> {
         let head = self.state.head(slot)?;
         let known = head.as_ref().map(|head| match &head.standing {
@@ -258,8 +266,8 @@ impl<S: InventoryStore> Step<'_, S> {
             self.counts.stale += 1;
             return Ok(false);
         }
-        let was_live = head.as_ref().is_some_and(|head| !head.is_gone());
-        if was_live {
+        let was_gone = head.as_ref().is_some_and(Head::is_gone);
+        if head.is_some() && !was_gone {
             let before = self.state.body(slot)?;
             self.counts.deleted += 1;
             self.outputs.push(Output::Deleted(Deleted { slot: slot.clone(), before, cause, as_of }));
@@ -268,7 +276,7 @@ impl<S: InventoryStore> Step<'_, S> {
         let (epoch, hinted) = head.map_or((None, None), |head| (head.epoch, head.hinted));
         let standing = Standing::Gone(Tombstone { as_of });
         self.state.put_head(slot, &Head { standing, confirmed_as_of: as_of.0, epoch, hinted })?;
-        Ok(was_live)
+        Ok(!was_gone)
     }
 
     /// What is known of the parts of a thing.

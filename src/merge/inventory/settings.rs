@@ -13,7 +13,7 @@ pub struct Settings {
     pub sweep_at_least: u64,
     /// Beyond that, so many thousandths of the collection.
     pub sweep_permille: u64,
-    /// A fetch that has no answer for so long is asked for again, ms by the log's clock.
+    /// A fetch that has no answer for so long, or that failed so long ago, is asked for again, ms by the log's clock.
     pub answer_within_ms: i64,
 }
 

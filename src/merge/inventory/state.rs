@@ -40,11 +40,9 @@ pub(super) struct Ledger {
     pub braked: Option<i64>,
 }
 
-/// What is kept of an org: which snapshot runs, and what time it is.
+/// What is kept of an org: which snapshot runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reading {
-    /// The newest landing time, ms since the Unix epoch.
-    pub clock: i64,
     /// The newest snapshot.
     pub epoch: Option<i64>,
     /// Whether it still runs.

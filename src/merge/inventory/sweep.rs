@@ -24,7 +24,8 @@ struct Survey {
 
 impl<S: InventoryStore> Step<'_, S> {
     pub fn collection_ended(&mut self, ended: &CollectionEnded) -> Result<(), StoreError> {
-        let runs = self.reading.runs && self.reading.epoch == Some(ended.epoch);
+        let reading = self.state.reading(self.org)?;
+        let runs = reading.runs && reading.epoch == Some(ended.epoch);
         let complete = ended.outcome == Outcome::Complete || !self.stands(Guard::CompleteOnly);
         let slot = Collection::find(&ended.collection).and_then(|collection| Slot::new(self.org, collection, ""));
         let Some(slot) = slot.filter(|_| complete && (runs || !self.stands(Guard::Fence))) else { return Ok(()) };

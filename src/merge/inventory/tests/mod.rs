@@ -1,6 +1,8 @@
 //! A small world around the inventory: one org, told of in records.
 
+mod properties;
 mod races;
+mod sweeps;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,6 +13,9 @@ use super::*;
 use crate::landing::{self, Grain, LandingRecord, Observation, Origin};
 use crate::merge::snapshots::{Begun, CollectionEnded, Ended, Mark, Outcome};
 use crate::okta::OrgId;
+
+pub(super) const USER: &str = "user.core";
+pub(super) const FACTORS: &str = "user.factors";
 
 /// A moment, in seconds of the world.
 pub(super) const fn s(seconds: i64) -> i64 {
@@ -203,6 +208,33 @@ impl World {
         });
         alerts.collect()
     }
+}
+
+/// The story ends well with all guards, and badly without this one.
+pub(super) fn guarded(guard: Guard, story: impl Fn(Option<Guard>) -> bool) {
+    assert!(story(None), "with all guards");
+    assert!(!story(Some(guard)), "without {guard:?}");
+}
+
+/// A world in which a complete snapshot at second 0 has shown these users.
+pub(super) fn with_users(users: impl IntoIterator<Item = String>, without: Option<Guard>) -> World {
+    let mut world = World::without(without);
+    world.begun(s(0));
+    for key in users {
+        world.listed(USER, &key, &object("a", s(-1000)), s(0), s(0));
+    }
+    world.ended("users", s(0), Outcome::Complete);
+    world.snapshot_ended(s(0));
+    world.outputs.clear();
+    world
+}
+
+pub(super) fn users(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|number| format!("00u{number:04}"))
+}
+
+pub(super) fn updated(world: &mut World, key: &str, published: i64) -> Vec<Output> {
+    world.event("user.account.update_profile", &[("User", key)], published)
 }
 
 /// An observation to be made.
