@@ -3,11 +3,14 @@
 //!
 //! `SEEDS=1000` runs more worlds, `FIRST_SEED=77` begins at another one. The numbers are printed with `--nocapture`.
 
+mod oracle;
 mod org;
+mod report;
 mod run;
 
 use super::guards::Guard;
-use run::{Report, Rules, Run};
+use report::{Report, Rules};
+use run::Run;
 
 /// Random numbers that a seed repeats (SplitMix64).
 pub struct Random(u64);

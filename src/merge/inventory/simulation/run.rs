@@ -5,69 +5,13 @@ use uuid::Uuid;
 use super::super::tests::{FACTORS, Seen, USER, s};
 use super::super::*;
 use super::Random;
+use super::oracle::Said;
 use super::org::Org;
+use super::report::{Report, Rules};
 use crate::landing::{self, LandingRecord, Origin};
 use crate::merge::inventory::guards::Guard;
 use crate::merge::snapshots::{Begun, CollectionEnded, Ended, Mark, Outcome};
 use crate::okta::OrgId;
-
-/// How bad a world is.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// One event in so many is lost, if any.
-    pub loses: Option<u64>,
-    /// A change comes every so many ms on average.
-    pub pace: i64,
-    /// Fetches after which changes are listed.
-    pub burst: u64,
-    /// Lists and audits are read, also in the end.
-    pub lists: bool,
-}
-
-impl Rules {
-    pub const TROUBLED: Self = Self { loses: Some(30), pace: 6_000, burst: 200, lists: true };
-    pub const LOSSLESS: Self = Self { loses: None, pace: 3_000, burst: 200, lists: false };
-    pub const HOT: Self = Self { loses: None, pace: 400, burst: 200, lists: false };
-    pub const BURST: Self = Self { loses: None, pace: 150, burst: 5, lists: false };
-}
-
-/// What came of a world.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Report {
-    pub mutations: u64,
-    pub records: u64,
-    pub fetches: u64,
-    pub changes: u64,
-    pub deleted: u64,
-    pub swept: u64,
-    pub drifts: u64,
-    pub alerts: u64,
-    /// Slots that do not say the truth in the end.
-    pub divergent: u64,
-    /// Said to be gone while it was there.
-    pub false_tombstones: u64,
-    /// There again after it was gone.
-    pub resurrections: u64,
-    /// Older than what was said before.
-    pub regressions: u64,
-}
-
-impl Report {
-    pub fn add(&mut self, other: Self) {
-        self.mutations += other.mutations;
-        self.records += other.records;
-        self.fetches += other.fetches;
-        self.changes += other.changes;
-        self.deleted += other.deleted;
-        self.swept += other.swept;
-        self.drifts += other.drifts;
-        self.alerts += other.alerts;
-        self.divergent += other.divergent;
-        self.false_tombstones += other.false_tombstones;
-        self.resurrections += other.resurrections;
-        self.regressions += other.regressions;
-    }
-}
 
 enum Action {
     Mutate,
@@ -96,16 +40,16 @@ const END: i64 = 1_800;
 pub struct Run {
     random: Random,
     rules: Rules,
-    settings: Settings,
-    without: Option<Guard>,
-    org: Org,
-    now: i64,
+    pub(super) settings: Settings,
+    pub(super) without: Option<Guard>,
+    pub(super) org: Org,
+    pub(super) now: i64,
     /// This machine's clock is off by so much.
     skew: i64,
     queue: BTreeMap<(i64, u64), Action>,
     orders: u64,
     inventory: Inventory,
-    store: MemoryInventory,
+    pub(super) store: MemoryInventory,
     log: Vec<(LandingRecord, Vec<Output>)>,
     committed: usize,
     uuids: HashSet<Uuid>,
@@ -115,15 +59,8 @@ pub struct Run {
     epoch: Option<i64>,
     /// When the last page of the snapshot lands.
     pages_until: i64,
-    said: HashMap<(&'static str, String), Said>,
-    report: Report,
-}
-
-/// What was published of a slot.
-#[derive(Default)]
-struct Said {
-    version: Option<u64>,
-    gone: bool,
+    pub(super) said: HashMap<(&'static str, String), Said>,
+    pub(super) report: Report,
 }
 
 impl Run {
@@ -284,7 +221,7 @@ impl Run {
         outputs
     }
 
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         self.store.commit(self.inventory.finish().writes);
         self.committed = self.log.len();
     }
@@ -462,61 +399,6 @@ impl Run {
             }
         }
     }
-
-    fn judge(&mut self, output: &Output) {
-        match output {
-            Output::Change(change) => {
-                self.report.changes += 1;
-                let version = version(&change.after);
-                let said = self.said.entry((change.slot.facet(), change.slot.key.clone())).or_default();
-                self.report.resurrections += u64::from(said.gone);
-                self.report.regressions += u64::from(said.version.is_some_and(|before| version < before));
-                *said = Said { version: Some(version), gone: false };
-            }
-            Output::Deleted(deleted) => {
-                self.report.deleted += 1;
-                self.report.swept += u64::from(deleted.cause == Cause::Sweep);
-                let person = self.org.people.get(&deleted.slot.key);
-                let there = person.is_some_and(|person| person.is_there(deleted.as_of.1));
-                self.report.false_tombstones += u64::from(there);
-                let said = self.said.entry((deleted.slot.facet(), deleted.slot.key.clone())).or_default();
-                *said = Said { version: said.version, gone: true };
-            }
-            Output::Drift(_) => self.report.drifts += 1,
-            Output::Alert(_) => self.report.alerts += 1,
-            Output::Intent(_) => {}
-        }
-    }
-
-    fn divergent(&mut self) -> u64 {
-        self.commit();
-        let mut divergent = 0;
-        for (key, person) in &self.org.people {
-            for facet in [USER, FACTORS] {
-                let slot = super::super::tests::slot(facet, key);
-                let known = head(&self.store, &slot).unwrap().filter(|head| !head.is_gone());
-                let known = known.map(|_| version(&body(&self.store, &slot).unwrap().unwrap()));
-                let versions = if facet == USER { &person.versions } else { &person.factors };
-                let truth = person.is_there(self.now).then(|| versions.len() as u64 - 1);
-                // Factors that never changed are read by the first audit, or by none if the user came later.
-                let never_read = facet == FACTORS && known.is_none() && truth == Some(0);
-                if known != truth && !never_read {
-                    divergent += 1;
-                    if self.without.is_none() {
-                        println!("{facet} {key}: {person:?}, {:?}", head(&self.store, &slot).unwrap());
-                    }
-                }
-            }
-        }
-        divergent
-    }
-}
-
-/// Which version a body says that it is.
-fn version(body: &[u8]) -> u64 {
-    let text = std::str::from_utf8(body).unwrap();
-    let says = text.split(r#""says":""#).nth(1).unwrap();
-    says.split('"').next().unwrap().parse().unwrap()
 }
 
 fn joined(first: &str, second: &str) -> String {
