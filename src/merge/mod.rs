@@ -5,6 +5,7 @@
 //! outputs, state and offset are committed in an order that someone else decides.
 
 mod fold;
+pub mod inventory;
 pub mod snapshots;
 mod store;
 

@@ -1,0 +1,208 @@
+use super::guards::{Guard, Guards};
+use super::hints::{self, Hint, HintTable};
+use super::intents::Want;
+use super::marks::FetchMark;
+use super::output::{Cause, Counts, Output};
+use super::settings::Settings;
+use super::slot::Slot;
+use super::state::{Reading, State};
+use super::store::{InventoryStore, Overlay, Writes};
+use crate::collect::Managed;
+use crate::landing::{Content, LandingRecord, Origin};
+use crate::merge::StoreError;
+use crate::merge::snapshots::Mark;
+use crate::okta::OrgId;
+
+/// Folds what is observed of an org into what is known of it, batch by batch.
+///
+/// Between two commits it sees its own uncommitted changes on top of the store, so a batch behaves as if each record had
+/// been committed alone.
+#[derive(Debug)]
+pub struct Inventory {
+    settings: Settings,
+    hints: &'static HintTable,
+    pub(super) guards: Guards,
+    overlay: Overlay,
+    counts: Counts,
+}
+
+/// What a batch changed, and what became of its records.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// To be committed.
+    pub writes: Writes,
+    /// In numbers.
+    pub counts: Counts,
+}
+
+impl Inventory {
+    /// An inventory that is kept like this.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            hints: HintTable::embedded(),
+            guards: Guards::default(),
+            overlay: Overlay::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes the next record. `fresh` says of an event that it was never seen before.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the batch must be given up then.
+    pub fn apply(
+        &mut self,
+        record: &LandingRecord,
+        fresh: bool,
+        store: &impl InventoryStore,
+    ) -> Result<Vec<Output>, StoreError> {
+        let state = State { store, overlay: &mut self.overlay, guards: self.guards };
+        let mut step = Step {
+            org: &record.org,
+            settings: &self.settings,
+            state,
+            clock: record.landed_at,
+            outputs: Vec::new(),
+            counts: &mut self.counts,
+        };
+        step.take(record, fresh, self.hints)?;
+        Ok(step.outputs)
+    }
+
+    /// What the batch changed; the next one starts on top of it.
+    pub fn finish(&mut self) -> Batch {
+        let writes = std::mem::take(&mut self.overlay.writes);
+        Batch { writes, counts: std::mem::take(&mut self.counts) }
+    }
+}
+
+/// One record on its way through the inventory.
+pub(super) struct Step<'a, S> {
+    pub org: &'a OrgId,
+    pub settings: &'a Settings,
+    pub state: State<'a, S>,
+    /// When the record landed. It says only when something is to be fetched, so it need not grow.
+    pub clock: i64,
+    pub outputs: Vec<Output>,
+    pub counts: &'a mut Counts,
+}
+
+impl<S: InventoryStore> Step<'_, S> {
+    fn take(&mut self, record: &LandingRecord, fresh: bool, table: &HintTable) -> Result<(), StoreError> {
+        match &record.content {
+            Content::Event { uuid, published } if fresh || !self.stands(Guard::FreshOnly) => {
+                let live = is_live(record.origin);
+                for hint in table.hints(self.org, &record.value) {
+                    self.hint(&hint, hints::cause(*uuid), *published, live)?;
+                }
+                Ok(())
+            }
+            Content::Event { .. } | Content::Cursor { .. } => Ok(()),
+            Content::Observation(seen) => self.observe(record, seen),
+            Content::Mark { name } => self.mark(name, &record.value),
+        }
+    }
+
+    pub fn stands(&self, guard: Guard) -> bool {
+        self.state.guards.stand(guard)
+    }
+
+    /// An event says that something changed. It says so of what is read anyway, and of what was read before.
+    fn hint(&mut self, hint: &Hint, cause: Cause, published: i64, live: bool) -> Result<(), StoreError> {
+        let slot = &hint.slot;
+        let head = self.state.head(slot)?;
+        let old_news = !live && head.is_some() && self.stands(Guard::History);
+        if old_news || head.is_none() && slot.collection.managed != Managed::Yes {
+            return Ok(());
+        }
+        self.counts.hints += 1;
+        if let Some(mut head) = head {
+            head.hinted = head.hinted.max(Some(published));
+            self.state.put_head(slot, &head)?;
+        }
+        let not_before = self.clock + self.settings.debounce_ms;
+        let waits = self.state.want(slot)?.is_some();
+        self.counts.coalesced += u64::from(waits);
+        if !waits && !hint.ends && self.is_burst(slot)? {
+            self.want_changes(slot, cause, Some(published))
+        } else {
+            self.want(slot, cause, not_before)
+        }
+    }
+
+    /// So much is open that a list of what has changed takes fewer calls.
+    fn is_burst(&self, slot: &Slot) -> Result<bool, StoreError> {
+        let can_be_listed = slot.collection.incremental.is_some() && self.stands(Guard::Burst);
+        Ok(can_be_listed && self.state.ledger(slot)?.open >= self.settings.burst)
+    }
+
+    fn mark(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        match FetchMark::read(name, value) {
+            Ok(Some(mark)) => return self.fetch_mark(mark),
+            Ok(None) => {}
+            Err(_) => {
+                self.counts.unfit += 1;
+                return Ok(());
+            }
+        }
+        match Mark::read(name, value) {
+            Ok(Mark::Begun(begun)) => {
+                // Epochs grow. One that does not is of an owner that was late.
+                let newest = self.state.reading(self.org)?.epoch;
+                let begins = newest.is_none_or(|newest| newest < begun.epoch);
+                let reading = Reading { epoch: Some(begun.epoch), runs: true };
+                if begins { self.state.put_reading(self.org, &reading) } else { Ok(()) }
+            }
+            Ok(Mark::Ended(ended)) => {
+                let mut reading = self.state.reading(self.org)?;
+                reading.runs &= reading.epoch != Some(ended.epoch);
+                self.state.put_reading(self.org, &reading)
+            }
+            Ok(Mark::CollectionEnded(ended)) => self.collection_ended(&ended),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                self.counts.unfit += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn fetch_mark(&mut self, mark: FetchMark) -> Result<(), StoreError> {
+        match mark {
+            FetchMark::Sent(sent) => {
+                for errand in &sent.errands {
+                    self.sent(errand, sent.as_of)?;
+                }
+                Ok(())
+            }
+            FetchMark::Failed(failed) => self.failed(&failed),
+            FetchMark::ChangesRead(read) => self.changes_read(&read),
+        }
+    }
+
+    /// Opens a fetch, or joins another reason to the one that is open.
+    pub fn want(&mut self, slot: &Slot, cause: Cause, not_before: i64) -> Result<(), StoreError> {
+        let ask = super::intents::Ask::for_slot(slot);
+        if ask == super::intents::Ask::Object && !slot.collection.single {
+            return Ok(());
+        }
+        let want = match self.state.want(slot)? {
+            Some(mut want) => {
+                want.join(ask, cause);
+                want
+            }
+            None => {
+                let want = Want::new(ask, cause, not_before);
+                self.announce(slot, &want);
+                want
+            }
+        };
+        self.state.put_want(slot, Some(&want))
+    }
+}
+
+/// Events of history say what was, not that something changed.
+fn is_live(origin: Origin) -> bool {
+    matches!(origin, Origin::Sqs)
+}

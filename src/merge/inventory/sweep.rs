@@ -1,0 +1,121 @@
+//! What a complete snapshot missed: it is asked for, and only what Okta then does not have is gone.
+
+use super::fold::Step;
+use super::guards::Guard;
+use super::output::{Alert, Cause, Output};
+use super::slot::Slot;
+use super::store::InventoryStore;
+use crate::collect::{Collection, Grain};
+use crate::merge::StoreError;
+use crate::merge::snapshots::{CollectionEnded, Outcome};
+
+/// How a collection looks after a snapshot.
+#[derive(Debug, Default)]
+struct Survey {
+    /// What is there.
+    live: u64,
+    /// Of that, what the snapshot missed and nothing else has confirmed since it began.
+    missing: u64,
+    /// Their keys.
+    candidates: Vec<String>,
+    /// The first that the snapshot listed.
+    listed: Option<String>,
+}
+
+impl<S: InventoryStore> Step<'_, S> {
+    pub fn collection_ended(&mut self, ended: &CollectionEnded) -> Result<(), StoreError> {
+        let reading = self.state.reading(self.org)?;
+        let runs = reading.runs && reading.epoch == Some(ended.epoch);
+        let complete = ended.outcome == Outcome::Complete || !self.stands(Guard::CompleteOnly);
+        let slot = Collection::find(&ended.collection).and_then(|collection| Slot::new(self.org, collection, ""));
+        let Some(slot) = slot.filter(|_| complete && (runs || !self.stands(Guard::Fence))) else { return Ok(()) };
+        let mut ledger = self.state.ledger(&slot)?;
+        let before = ledger.last_complete.replace(ended.epoch);
+        self.state.put_ledger(&slot, &ledger)?;
+        // Lists within something have no object of their own that could be missing.
+        if slot.collection.grain == Grain::Object { self.missed(&slot, ended.epoch, before) } else { Ok(()) }
+    }
+
+    /// Decides whether what is missing is asked for.
+    fn missed(&mut self, slot: &Slot, epoch: i64, last_complete: Option<i64>) -> Result<(), StoreError> {
+        let survey = self.survey(slot, epoch)?;
+        let (slot, candidates, live) = (slot.clone(), survey.missing, survey.live);
+        if candidates == 0 {
+            return Ok(());
+        }
+        if !slot.collection.single {
+            self.outputs.push(Output::Alert(Alert::Unconfirmable { slot, epoch, candidates }));
+            return Ok(());
+        }
+        if candidates > self.most_candidates(live) && self.stands(Guard::Brake) {
+            return self.brake(slot, epoch, last_complete, candidates, live);
+        }
+        if !self.stands(Guard::Canary) {
+            return self.sweep(&slot, epoch);
+        }
+        let canary = survey.listed.and_then(|key| Slot::new(self.org, slot.collection, &key));
+        let Some(canary) = canary else {
+            self.outputs.push(Output::Alert(Alert::NoCanary { slot, epoch }));
+            return Ok(());
+        };
+        let mut ledger = self.state.ledger(&slot)?;
+        ledger.canary = Some((epoch, canary.key.clone()));
+        self.state.put_ledger(&slot, &ledger)?;
+        self.want(&canary, Cause::Sweep, self.clock)
+    }
+
+    /// So much is missing that the snapshot is doubted: it is read again, once.
+    fn brake(
+        &mut self,
+        slot: Slot,
+        epoch: i64,
+        last_complete: Option<i64>,
+        candidates: u64,
+        live: u64,
+    ) -> Result<(), StoreError> {
+        let mut ledger = self.state.ledger(&slot)?;
+        let braked_before = ledger.braked.is_some() && ledger.braked == last_complete;
+        ledger.braked = Some(epoch);
+        self.state.put_ledger(&slot, &ledger)?;
+        if !braked_before {
+            self.want_changes(&slot, Cause::Sweep, None)?;
+        }
+        self.outputs.push(Output::Alert(Alert::Braked { slot, epoch, candidates, live }));
+        Ok(())
+    }
+
+    /// Asks for everything that a snapshot missed. What was seen meanwhile is not missing any more.
+    pub fn sweep(&mut self, slot: &Slot, epoch: i64) -> Result<(), StoreError> {
+        for key in self.survey(slot, epoch)?.candidates {
+            let Some(candidate) = Slot::new(self.org, slot.collection, &key) else { continue };
+            if self.stands(Guard::AskBeforeBurying) {
+                self.want(&candidate, Cause::Sweep, self.clock)?;
+            } else {
+                self.bury(&candidate, (epoch, epoch), Cause::Sweep)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn most_candidates(&self, live: u64) -> u64 {
+        self.settings.sweep_at_least.max(live.saturating_mul(self.settings.sweep_permille) / 1000)
+    }
+
+    fn survey(&self, slot: &Slot, epoch: i64) -> Result<Survey, StoreError> {
+        let mut survey = Survey::default();
+        let since_begun = self.stands(Guard::ConfirmedSince);
+        self.state.each_head(self.org, slot.collection, "", |key, head| {
+            if head.is_gone() {
+                return;
+            }
+            survey.live += 1;
+            if head.epoch >= Some(epoch) {
+                survey.listed.get_or_insert_with(|| key.to_owned());
+            } else if head.confirmed_as_of < epoch || !since_begun {
+                survey.missing += 1;
+                survey.candidates.push(key.to_owned());
+            }
+        })?;
+        Ok(survey)
+    }
+}
