@@ -6,14 +6,16 @@ use serde_json::Value;
 
 use crate::support::{Bench, Org, broker, until};
 
-fn bench(name: &str, org: &Org) -> Bench {
+fn bench(name: &str, org: &Org, snapshot: &str) -> Bench {
     let bench = Bench::new(name);
     let token = bench.folder.join("token");
     std::fs::write(&token, "sim-token").unwrap();
-    bench.extra(&format!(
-        "[org.api]\nurl = {:?}\ntoken = {{ file = {token:?} }}\n[org.snapshot]\ninterval_hours = 0\n",
-        org.url
-    ))
+    bench
+        .extra(&format!("[org.api]\nurl = {:?}\ntoken = {{ file = {token:?} }}\n[org.snapshot]\n{snapshot}\n", org.url))
+}
+
+fn begun(bench: &Bench) -> usize {
+    bench.tail(&["landing"]).iter().filter(|record| record["headers"]["name"] == "snapshot_begun").count()
 }
 
 fn calls(org: &Org, path: &str) -> u64 {
@@ -27,7 +29,7 @@ fn a_request_is_answered_by_the_owner_and_gone_on_with_by_the_next_one() {
     let _broker = broker();
     let org =
         Org::start(&["--no-stream", "--users", "400", "--groups", "40", "--limits", "none", "--latency-ms", "100"]);
-    let bench = bench("inventory", &org);
+    let bench = bench("inventory", &org, "interval_hours = 0");
     let mut workers = ["one", "two"].map(|name| bench.start(name, &[]));
     workers.iter().for_each(|worker| worker.until_ready());
     let asker = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"))
@@ -55,8 +57,24 @@ fn a_request_is_answered_by_the_owner_and_gone_on_with_by_the_next_one() {
     assert_eq!(calls(&org, "/api/v1/zones"), 1);
     let factors = calls(&org, "/api/v1/users/{}/factors");
     assert!((400..600).contains(&factors), "{factors} calls for the factors of 400 users");
-    let landed = bench.tail(&["landing"]);
-    let begun = landed.iter().filter(|record| record["headers"]["name"] == "snapshot_begun").count();
-    assert_eq!(begun, 1, "the next owner goes on with the same snapshot");
+    assert_eq!(begun(&bench), 1, "the next owner goes on with the same snapshot");
     assert!(bench.tail(&["quarantine"]).is_empty());
+}
+
+/// The state that an owner begins with is empty; what it says of the org is of no use before the log was folded.
+#[test]
+fn an_owner_without_state_first_learns_what_runs_and_begins_nothing_of_its_own() {
+    let _broker = broker();
+    let org =
+        Org::start(&["--no-stream", "--users", "400", "--groups", "40", "--limits", "none", "--latency-ms", "100"]);
+    let bench = bench("takeover", &org, "interval_hours = 24");
+    let mut first = bench.start("one", &[]);
+    until("the factors of some users are read", || (calls(&org, "/api/v1/users/{}/factors") > 100).then_some(()));
+    first.kill();
+    let next = bench.start("two", &[]);
+    next.until_logged("a snapshot that was begun before goes on");
+    next.until_logged("snapshot ended");
+    assert_eq!(begun(&bench), 1);
+    assert_eq!(calls(&org, "/api/v1/zones"), 1);
+    assert!(!next.log().contains("a collection is not complete"), "{}", next.log());
 }

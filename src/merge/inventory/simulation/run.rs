@@ -339,7 +339,7 @@ impl Run {
         (self.epoch, self.pages_until) = (Some(epoch), self.now);
         self.org.narrowed = self.is_busy() && self.now > s(0) && self.random.once_in(8);
         let (requests, collections, rosters) = (Vec::new(), Vec::new(), Vec::new());
-        let begun = Begun { epoch, requests, engine: String::new(), collections, rosters };
+        let begun = Begun { epoch, requests, whole: true, engine: String::new(), collections, rosters };
         self.mark_at(self.now, &Mark::Begun(begun));
         self.at(self.now + 1, Action::Page { epoch, after: String::new() });
     }

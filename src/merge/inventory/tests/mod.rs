@@ -150,7 +150,14 @@ impl World {
 
     pub fn begun(&mut self, epoch: i64) {
         let (requests, collections, rosters) = (Vec::new(), Vec::new(), Vec::new());
-        self.mark(&Mark::Begun(Begun { epoch, requests, engine: "identity".into(), collections, rosters }));
+        self.mark(&Mark::Begun(Begun {
+            epoch,
+            requests,
+            whole: true,
+            engine: "identity".into(),
+            collections,
+            rosters,
+        }));
     }
 
     pub fn ended(&mut self, collection: &str, epoch: i64, outcome: Outcome) -> Vec<Output> {

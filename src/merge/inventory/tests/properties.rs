@@ -71,7 +71,7 @@ fn records(happenings: &[Happening]) -> Vec<LandingRecord> {
             Happening::Begun => {
                 epoch = now;
                 let (requests, collections, rosters) = (Vec::new(), Vec::new(), Vec::new());
-                let begun = Begun { epoch, requests, engine: String::new(), collections, rosters };
+                let begun = Begun { epoch, requests, whole: true, engine: String::new(), collections, rosters };
                 let (mark, value) = Mark::Begun(begun).write().unwrap();
                 world.record(Origin::Snapshot, landing::Content::Mark { name: mark.into() }, value)
             }
