@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{Fetched, Wanted, fetch};
-use super::land::{Lander, Room, unix_ms};
-use super::observe::Roster;
+use super::land::{Lander, Room};
+use super::observe::{Roster, record};
 use super::org::{BETWEEN_LOOKS, Org, Trouble, look_again};
 use super::plan::{Plan, Selection};
 use super::progress::Progress;
@@ -18,7 +18,7 @@ use super::table::Collection;
 use crate::ack::NotDelivered;
 use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{Chain, Fatal};
-use crate::landing::{LandingLog, Origin};
+use crate::landing::{self, LandingLog, Origin};
 use crate::merge::StateReader;
 use crate::merge::snapshots::{Begun, CollectionEnded, Ended, Mark, Outcome, Requested, Run, Snapshots};
 use crate::okta::api::Client;
@@ -149,7 +149,7 @@ impl Collector {
             };
         }
         let due = self.schedule().due(&self.settings.org, standing.last_whole.as_ref());
-        let wait = due.map(|due| Duration::from_millis(u64::try_from(due - unix_ms()).unwrap_or(0)));
+        let wait = due.map(|due| Duration::from_millis(u64::try_from(due - landing::now_ms()).unwrap_or(0)));
         if wait == Some(Duration::ZERO) {
             return self.begin(&standing, Vec::new()).await;
         }
@@ -227,7 +227,7 @@ impl Collector {
             let (collection, outcome) = ((*name).to_owned(), Outcome::FeatureOff);
             Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects: 0, calls: 0 })
         });
-        let records = std::iter::once(begun).chain(off).map(|mark| snapshot::record(&mark)).collect();
+        let records = std::iter::once(begun).chain(off).map(|mark| record(&mark)).collect();
         tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
         org.lander.land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
         self.until_known(epoch, |standing| {
@@ -269,7 +269,7 @@ impl Collector {
             collections: Vec::new(),
             rosters: Vec::new(),
         });
-        org.lander.land(Origin::Fetch, vec![snapshot::record(&begun)]).await.map_err(Trouble::NotLanded)?;
+        org.lander.land(Origin::Fetch, vec![record(&begun)]).await.map_err(Trouble::NotLanded)?;
         let (fetched, aborted) = match fetch(&org, wanted).await {
             Ok(fetched) => (fetched, None),
             Err(Trouble::NoWayIn(why)) => (Vec::new(), Some(why)),
@@ -278,10 +278,10 @@ impl Collector {
         snapshot::report(&org, epoch).await;
         let mark = |Fetched { collection, outcome, objects, calls }| {
             let collection = collection.name.to_owned();
-            snapshot::record(&Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects, calls }))
+            record(&Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects, calls }))
         };
         let mut records: Vec<_> = fetched.into_iter().map(mark).collect();
-        records.push(snapshot::record(&Mark::Ended(Ended { epoch, aborted })));
+        records.push(record(&Mark::Ended(Ended { epoch, aborted })));
         org.lander.land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
         self.until_known(epoch, |standing| standing.running.is_none()).await
     }
@@ -295,7 +295,7 @@ impl Collector {
         why: String,
     ) -> Result<(), Trouble> {
         tracing::error!(org = %self.settings.org, why, "the org cannot be read");
-        let epoch = next_epoch(unix_ms(), standing);
+        let epoch = next_epoch(landing::now_ms(), standing);
         let begun = Mark::Begun(Begun {
             epoch,
             requests: requests.into_iter().map(|request| request.id).collect(),
@@ -305,7 +305,7 @@ impl Collector {
             rosters: Vec::new(),
         });
         let ended = Mark::Ended(Ended { epoch, aborted: Some(why) });
-        let records = vec![snapshot::record(&begun), snapshot::record(&ended)];
+        let records = vec![record(&begun), record(&ended)];
         self.lander().land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
         self.until_known(epoch, |standing| standing.running.is_none()).await
     }
@@ -335,7 +335,7 @@ impl Collector {
             // Single objects were asked for, and which ones is nowhere but in the request.
             let why = "stopped before the objects were read; ask for them again".to_owned();
             let ended = Mark::Ended(Ended { epoch: run.epoch, aborted: Some(why) });
-            let records = vec![snapshot::record(&ended)];
+            let records = vec![record(&ended)];
             self.lander().land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
             return self.until_known(run.epoch, |standing| standing.running.is_none()).await;
         }
@@ -349,6 +349,8 @@ impl Collector {
         self.health.ready(format!("a snapshot of {} collections runs", run.readings.len()));
         let epoch = run.epoch;
         snapshot::run(org, run).await?;
+        // Only then another may begin.
+        self.until_known(epoch, |standing| standing.running.as_ref().is_none_or(|run| run.epoch != epoch)).await?;
         let report = org.progress.report(epoch, org.now_ms() - epoch, &self.gate);
         let count = |word: &str| report.collections.iter().filter(|row| row.verdict.as_deref() == Some(word)).count();
         tracing::info!(
@@ -400,7 +402,7 @@ impl Collector {
 }
 
 fn client(settings: &Settings, scopes: &[&str]) -> Result<Client, Fatal> {
-    let seed = u64::try_from(unix_ms()).unwrap_or_default();
+    let seed = u64::try_from(landing::now_ms()).unwrap_or_default();
     Ok(Client::new(&settings.api, scopes, seed)?.at_pace(settings.pace))
 }
 

@@ -159,12 +159,8 @@ async fn fetch_each(org: &Arc<Org>, collection: &'static Collection, keys: Vec<S
 async fn fetch_one(org: &Arc<Org>, collection: &'static Collection, key: String) -> Result<ListEnd, Trouble> {
     let request = collection.single_request(&key).filter(|_| collection.grain == Grain::Object);
     let Some(request) = request else {
-        let mut list = ListReader::new(org, purpose(), collection, ListKey { key: Some(key), word: None });
-        loop {
-            if let Step::End(end) = list.step().await? {
-                return Ok(end);
-            }
-        }
+        let list = ListReader::new(org, purpose(), collection, ListKey { key: Some(key), word: None });
+        return list.read_to_end().await;
     };
     let line = org.progress.of(collection.name);
     let mut patience = Patience::new(None, 0);

@@ -1,17 +1,12 @@
 //! Lands what was read: in order, within bounds, and never more than once told to be durable.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
 use tokio::sync::Semaphore;
 
 use crate::ack::{Ack, NotDelivered, Tally};
-use crate::landing::{Content, LandingLog, LandingRecord, Origin, Refused};
+use crate::landing::{self, Content, LandingLog, LandingRecord, Origin};
 use crate::okta::OrgId;
 use crate::telemetry::metrics;
-
-/// Pause before a refused record is offered again. Refusals end within a broker round trip.
-const REFUSED_PAUSE: Duration = Duration::from_millis(5);
 
 /// Bytes of all orgs that may be on their way into the log at once: a few of the largest pages. Who reads on meanwhile
 /// holds no more than two pages for each list.
@@ -53,7 +48,8 @@ impl Lander {
         let _room = self.room.0.acquire_many(wanted).await;
         let tally = Tally::default();
         for (content, value) in records {
-            self.append(self.record(origin, content, value), self.counted(origin, tally.ack())).await;
+            let record = self.record(origin, content, value);
+            landing::append(self.landing.as_ref(), record, self.counted(origin, tally.ack())).await;
         }
         tally.settled().await
     }
@@ -66,18 +62,12 @@ impl Lander {
                 tracing::debug!(%org, %error, "a note was not landed");
             }
         });
-        self.append(self.record(origin, content, value), self.counted(origin, ack)).await;
+        let record = self.record(origin, content, value);
+        landing::append(self.landing.as_ref(), record, self.counted(origin, ack)).await;
     }
 
     fn record(&self, origin: Origin, content: Content, value: Vec<u8>) -> LandingRecord {
-        LandingRecord { org: self.org.clone(), origin, landed_at: unix_ms(), content, value }
-    }
-
-    async fn append(&self, mut record: LandingRecord, mut ack: Ack) {
-        while let Err(refused) = self.landing.append(record, ack) {
-            Refused(record, ack) = *refused;
-            tokio::time::sleep(REFUSED_PAUSE).await;
-        }
+        LandingRecord { org: self.org.clone(), origin, landed_at: landing::now_ms(), content, value }
     }
 
     fn counted(&self, origin: Origin, ack: Ack) -> Ack {
@@ -90,10 +80,4 @@ impl Lander {
             ack.redeem(delivery);
         })
     }
-}
-
-/// The clock of the log: this machine's.
-pub(super) fn unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::observe::{Landed, List, Roster, Seen};
 use super::org::{Org, Trouble};
+use super::progress::Line;
 use super::remedy::{ListEnd, Patience, Remedy};
 use super::table::Collection;
 use super::trail::Trail;
@@ -36,6 +37,7 @@ pub(super) struct ListReader {
     purpose: Purpose,
     collection: &'static Collection,
     key: ListKey,
+    line: Arc<Line>,
     /// With which pages that cannot be read are met.
     pub patience: Patience,
     trail: Trail,
@@ -67,12 +69,12 @@ pub(super) enum Step {
 impl ListReader {
     pub fn new(org: &Arc<Org>, purpose: Purpose, collection: &'static Collection, key: ListKey) -> Self {
         let patience = Patience::new(collection.page, 0);
-        let org = Arc::clone(org);
         Self {
-            org,
+            org: Arc::clone(org),
             purpose,
             collection,
             key,
+            line: org.progress.of(collection.name),
             patience,
             trail: Trail::default(),
             part: 0,
@@ -101,7 +103,7 @@ impl ListReader {
 
     /// From the beginning again: what was read counts no more.
     fn restart(&mut self) -> Request {
-        self.org.progress.of(self.collection.name).forget(self.objects);
+        self.line.forget(self.objects);
         (self.part, self.pages, self.objects, self.trail) = (0, 0, 0, Trail::default());
         self.first()
     }
@@ -152,6 +154,15 @@ impl ListReader {
         })
     }
 
+    /// Reads on to the end.
+    pub async fn read_to_end(mut self) -> Result<ListEnd, Trouble> {
+        loop {
+            if let Step::End(end) = self.step().await? {
+                return Ok(end);
+            }
+        }
+    }
+
     /// The objects that the last step landed one by one, of a list that is not part of a snapshot.
     pub fn take_landed(&mut self) -> Vec<Seen> {
         std::mem::take(&mut self.landed)
@@ -192,7 +203,7 @@ impl ListReader {
     /// Whether only this endpoint shuts us out: it never let us in, and the org answers another question, be it with a
     /// refusal.
     async fn is_let_in(&self) -> bool {
-        if self.org.progress.of(self.collection.name).has_answered() {
+        if self.line.has_answered() {
             return false;
         }
         let question = Request::one("/api/v1/org");
@@ -204,8 +215,7 @@ impl ListReader {
     }
 
     async fn ask(&self, request: &Request) -> Result<Answer, ApiFault> {
-        let line = self.org.progress.of(self.collection.name);
-        self.org.client.get(request, &line.counting(self.org.gate.at(self.purpose.priority))).await
+        self.org.client.get(request, &self.line.counting(self.org.gate.at(self.purpose.priority))).await
     }
 
     fn take(&mut self, mut answer: Answer) -> Page {
@@ -219,7 +229,7 @@ impl ListReader {
         let most = self.org.lander.max_value_bytes();
         let landed = list.records(&answer, &mut self.part, next.is_none(), most);
         (self.pages, self.objects) = (self.pages + 1, self.objects + landed.objects);
-        self.org.progress.of(self.collection.name).read(landed.objects);
+        self.line.read(landed.objects);
         Page { landed, next }
     }
 }

@@ -168,16 +168,9 @@ impl List<'_> {
     }
 
     fn observation(&self, answer: &Answer, key: String, part: u32, last: bool) -> Content {
-        Content::Observation(Observation {
-            collection: self.collection.name.to_owned(),
-            facet: self.collection.facet.to_owned(),
-            grain: self.collection.grain,
-            key,
-            epoch: self.epoch,
-            as_of: (answer.asked_ms, answer.answered_ms),
-            part,
-            last,
-        })
+        let as_of = (answer.asked_ms, answer.answered_ms);
+        let (grain, epoch) = (self.collection.grain, self.epoch);
+        Content::Observation(Observation { grain, epoch, part, last, ..single(self.collection, key, as_of) })
     }
 
     /// The keys of the lists that are within these objects, for those who read them.
@@ -188,12 +181,16 @@ impl List<'_> {
             let key = |object: Object<'_>| roster.child.key_below(self.key, &object);
             let keys: Vec<String> = answer.objects().filter_map(key).filter(|key| is_plain(key)).collect();
             let mark = Mark::Listed(Keys { epoch, roster: roster.name.clone(), keys });
-            // Texts and numbers can always be written as JSON.
-            if let Ok((name, value)) = mark.write() {
-                landed.records.push((Content::Mark { name: name.to_owned() }, value));
-            }
+            landed.records.push(record(&mark));
         }
     }
+}
+
+/// A mark as it lands.
+pub(super) fn record(mark: &Mark) -> (Content, Vec<u8>) {
+    // Texts and numbers can always be written as JSON.
+    let (name, value) = mark.write().unwrap_or(("other", Vec::new()));
+    (Content::Mark { name: name.to_owned() }, value)
 }
 
 /// An object as it lands: as received, but for the secrets that Okta sends along with some. Nothing if it cannot be read,

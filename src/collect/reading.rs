@@ -11,6 +11,7 @@ use super::list::{ListKey, ListReader, Purpose, Step};
 use super::lists::{Next, Source};
 use super::observe::Roster;
 use super::org::{Org, Trouble};
+use super::progress::Line;
 use super::remedy::{ListEnd, Patience};
 use super::table::{Collection, Parent};
 use super::verdict::Lists;
@@ -60,6 +61,7 @@ pub(super) async fn read(
         running: JoinSet::new(),
         noted: (reading.place.lists, Instant::now()),
         resume: reading.place.next.clone(),
+        line: snapshot.org.progress.of(collection.name),
         lists: Lists::new(
             Place { epoch: snapshot.epoch, ..reading.place },
             matches!(collection.parent, Parent::Each(..)),
@@ -76,6 +78,7 @@ struct Reader {
     waiting: VecDeque<(u64, ListKey)>,
     running: JoinSet<Result<Told, Trouble>>,
     lists: Lists,
+    line: Arc<Line>,
     /// How many lists the last cursor passed, and when it was noted.
     noted: (u64, Instant),
     /// Where the only list of a collection goes on.
@@ -101,7 +104,7 @@ impl Reader {
             }
             while self.running.len() < LISTS_AT_ONCE {
                 let Some((at, key)) = self.waiting.pop_front() else { break };
-                self.snapshot.org.progress.of(self.collection.name).list_begun();
+                self.line.list_begun();
                 self.start(at, key).await?;
             }
             let wanted = more && self.waiting.is_empty();
@@ -124,14 +127,8 @@ impl Reader {
             let end = self.read_alone(key).await?;
             return self.ended(Told { at, end }).await;
         }
-        let mut list = self.snapshot.list(self.collection, key);
-        self.running.spawn(async move {
-            loop {
-                if let Step::End(end) = list.step().await? {
-                    return Ok(Told { at, end });
-                }
-            }
-        });
+        let list = self.snapshot.list(self.collection, key);
+        self.running.spawn(async move { Ok(Told { at, end: list.read_to_end().await? }) });
         Ok(())
     }
 
@@ -157,7 +154,7 @@ impl Reader {
     }
 
     async fn ended(&mut self, told: Told) -> Result<(), Trouble> {
-        self.snapshot.org.progress.of(self.collection.name).list_ended();
+        self.line.list_ended();
         self.lists.end(told.at, told.end);
         self.lists.go_on_at(None, 0);
         if matches!(self.collection.parent, Parent::Each(..)) {
@@ -174,8 +171,7 @@ impl Reader {
 
     /// Notes the place. A cursor that is lost costs reading again, so nobody waits for it.
     async fn note(&mut self) {
-        let line = self.snapshot.org.progress.of(self.collection.name);
-        self.lists.count(line.objects(), line.calls());
+        self.lists.count(self.line.objects(), self.line.calls());
         let place = self.lists.place();
         self.noted = (place.lists, Instant::now());
         if let Ok(value) = serde_json::to_vec(place) {

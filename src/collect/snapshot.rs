@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::observe::Roster;
-use super::org::{Org, Trouble, look_again};
+use super::observe::{Roster, record};
+use super::org::{Org, Trouble};
 use super::reading::{Snapshot, read};
 use super::table::Collection;
 use crate::landing::{Content, Origin};
@@ -45,16 +45,7 @@ pub(super) async fn run(org: &Arc<Org>, run: Run) -> Result<(), Trouble> {
         }
     }
     let ended = Mark::Ended(Ended { epoch: run.epoch, aborted });
-    org.lander.land(Origin::Snapshot, vec![record(&ended)]).await.map_err(Trouble::NotLanded)?;
-    // Only then another may begin.
-    let mut committed = org.committed.clone();
-    loop {
-        committed.mark_unchanged();
-        if org.standing()?.running.is_none_or(|running| running.epoch != run.epoch) {
-            return Ok(());
-        }
-        look_again(&mut committed).await?;
-    }
+    org.lander.land(Origin::Snapshot, vec![record(&ended)]).await.map_err(Trouble::NotLanded)
 }
 
 /// Reads all that are open, and takes each from the list when it has ended.
@@ -129,11 +120,4 @@ async fn end_collection(
     }
     line.end(outcome);
     Ok(())
-}
-
-/// A mark as it lands.
-pub(super) fn record(mark: &Mark) -> (Content, Vec<u8>) {
-    // Texts and numbers can always be written as JSON.
-    let (name, value) = mark.write().unwrap_or(("other", Vec::new()));
-    (Content::Mark { name: name.to_owned() }, value)
 }

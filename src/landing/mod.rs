@@ -9,13 +9,30 @@ mod record;
 
 pub use record::{Content, Grain, LandedRecord, LandingRecord, MalformedRecord, Observation, Origin, RECORD_VERSION};
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::ack::Ack;
 use crate::error::Class;
 
 /// The largest value of a record in either log, bytes: what is left of a Kafka message without key and headers.
 const MAX_VALUE_BYTES: usize = crate::kafka::MAX_MESSAGE_BYTES - (64 << 10);
+
+/// Pause before a refused record is offered again. Refusals end within a broker round trip.
+const REFUSED_PAUSE: Duration = Duration::from_millis(5);
+
+/// The clock of the log: this machine's, ms since the Unix epoch.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Appends the record as soon as the log takes it.
+pub async fn append(log: &dyn LandingLog, mut record: LandingRecord, mut ack: Ack) {
+    while let Err(refused) = log.append(record, ack) {
+        Refused(record, ack) = *refused;
+        tokio::time::sleep(REFUSED_PAUSE).await;
+    }
+}
 
 /// Why the log could not be written or read.
 #[derive(Debug, thiserror::Error)]

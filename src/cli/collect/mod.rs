@@ -5,7 +5,7 @@ mod show;
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use crate::ack::Tally;
 use crate::collect::{Plan, Selection};
 use crate::config::{Config, OrgConfig, Role};
 use crate::error::{Chain, ExitStatus, Fatal};
-use crate::landing::{Content, LandingRecord, Origin};
+use crate::landing::{self, Content, LandingRecord, Origin};
 use crate::merge::snapshots::{Mark, Requested};
 use crate::okta::{Engine, OrgId, Pace};
 use crate::telemetry::{init_logging, metrics};
@@ -225,11 +225,10 @@ impl Collect {
         let since = self.since.map(Timestamp::as_millisecond);
         let mark = Mark::Requested(Requested { id: id.to_owned(), collections, objects, since });
         let (name, value) = mark.write().map_err(|error| failed(&error))?;
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let record = LandingRecord {
             org: org.clone(),
             origin: Origin::Command,
-            landed_at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            landed_at: landing::now_ms(),
             content: Content::Mark { name: name.to_owned() },
             value,
         };

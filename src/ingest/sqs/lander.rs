@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -12,12 +12,12 @@ use super::shared::{Action, Hopeless, Outcome, Parts, now};
 use crate::ack::{Ack, Delivery, NotDelivered};
 use crate::error::ExitStatus;
 use crate::ingest::{Arrived, Poison, decode};
-use crate::landing::{Content, LandingRecord, Origin, Refused};
+use crate::landing::{self, Content, LandingRecord, Origin};
 use crate::okta::OrgId;
 use crate::publish::{Busy, Rejected, TooMuchIsBad};
 use crate::telemetry::metrics;
 
-/// Pause before a refused record is offered again. Refusals end within a broker round trip.
+/// Pause before a busy quarantine is offered the same again. It is free again within a broker round trip.
 const REFUSED_PAUSE: Duration = Duration::from_millis(5);
 
 /// One message to land.
@@ -85,18 +85,14 @@ fn small_enough(arrived: Arrived, most: usize) -> Result<Arrived, Poison> {
 
 async fn append<Q: Queue>(parts: &Parts<Q>, arrived: Arrived, received: Instant, ack: Ack) {
     let org = arrived.org.clone();
-    let mut record = LandingRecord {
+    let record = LandingRecord {
         org: arrived.org,
         origin: Origin::Sqs,
-        landed_at: unix_ms(),
+        landed_at: landing::now_ms(),
         content: Content::Event { uuid: arrived.uuid, published: arrived.published },
         value: arrived.value,
     };
-    let mut ack = counted(org, received, ack);
-    while let Err(refused) = parts.landing.append(record, ack) {
-        Refused(record, ack) = *refused;
-        tokio::time::sleep(REFUSED_PAUSE).await;
-    }
+    landing::append(parts.landing.as_ref(), record, counted(org, received, ack)).await;
 }
 
 fn counted(org: OrgId, received: Instant, ack: Ack) -> Ack {
@@ -116,7 +112,7 @@ async fn quarantine<Q: Queue>(parts: &Parts<Q>, message: &Delivered, poison: Poi
         reason: poison.reason,
         detail: poison.detail,
         attempts: message.attempts,
-        rejected_at: unix_ms(),
+        rejected_at: landing::now_ms(),
         bytes: poison.bytes,
     };
     let reason = poison.reason;
@@ -178,9 +174,4 @@ impl Open {
         // Fails only when the source has ended; the message then comes back by itself.
         let _ = self.told.actions.try_send(Action::Settled(self.message_id.clone(), outcome, Arc::clone(&self.permit)));
     }
-}
-
-fn unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -90,8 +90,8 @@ fn protocol_of_mode(mode: Option<Value<'_>>) -> Option<Choice> {
 
 /// What the provider and the kind of credential imply.
 fn protocol_of_context(context: &AuthenticationContext<'_>) -> Option<Choice> {
-    let word = |value: Option<Value<'_>>| value.and_then(Value::word).map(str::to_owned);
-    let id = match (word(context.authentication_provider).as_deref(), word(context.credential_type).as_deref()) {
+    let provider = context.authentication_provider.and_then(Value::word);
+    let id = match (provider, context.credential_type.and_then(Value::word)) {
         (_, Some("ASSERTION")) => 5,
         (_, Some("IWA")) => 2,
         (_, Some("OAUTH2" | "JWT")) => 6,
