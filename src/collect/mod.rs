@@ -8,10 +8,12 @@
 //!   page; `fetch` single objects.
 //! - `remedy` says what to do when a page cannot be read, `verdict` how a collection has ended, `trail` that a list leads in
 //!   a circle.
+//! - `clock` lands a tick when what waits to be published is driven by nothing else, and shows how fresh the state is.
 //! - `observe` makes records of answers, `land` lands them, `progress` is for people.
 //!
 //! Never changes merged state: what is read goes into the landing log, and only the fold makes something of it.
 
+mod clock;
 mod collector;
 mod fetch;
 mod land;
@@ -31,6 +33,7 @@ mod tests;
 mod trail;
 mod verdict;
 
+pub use clock::{tick, watch};
 pub use collector::{Ends, Settings, check_way_in, run};
 pub use fetch::check_object;
 pub use land::Room;

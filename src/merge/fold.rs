@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
+use super::inventory::reports::Report;
 use super::inventory::{self, Inventory};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
@@ -23,8 +24,8 @@ pub enum Verdict {
 pub struct Folded {
     /// What the fold says of it.
     pub verdict: Verdict,
-    /// What the inventory says after it.
-    pub outputs: Vec<inventory::Output>,
+    /// What the inventory has to say after it, in the order in which it is to be published.
+    pub reports: Vec<Report>,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -78,9 +79,10 @@ impl Fold {
             Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
         };
         let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
+        let reports = self.inventory.report(record, outputs, store)?;
         self.changes.clock = self.changes.clock.max(record.landed_at);
         self.changes.next_offset = offset + 1;
-        Ok(Folded { verdict, outputs })
+        Ok(Folded { verdict, reports })
     }
 
     fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {

@@ -1,8 +1,11 @@
+use std::collections::HashSet;
+
 use super::guards::{Guard, Guards};
 use super::hints::{self, Hint, HintTable};
 use super::intents::Want;
 use super::marks::FetchMark;
 use super::output::{Cause, Counts, Output};
+use super::reports::{Report, Reporter};
 use super::settings::Settings;
 use super::slot::Slot;
 use super::state::{Reading, State};
@@ -24,6 +27,8 @@ pub struct Inventory {
     pub(super) guards: Guards,
     overlay: Overlay,
     counts: Counts,
+    /// Orgs of which nothing waits to be told; what is not among them is looked up.
+    idle: HashSet<OrgId>,
 }
 
 /// What a batch changed, and what became of its records.
@@ -44,6 +49,7 @@ impl Inventory {
             guards: Guards::default(),
             overlay: Overlay::default(),
             counts: Counts::default(),
+            idle: HashSet::new(),
         }
     }
 
@@ -68,6 +74,30 @@ impl Inventory {
         };
         step.take(record, fresh, self.hints)?;
         Ok(step.outputs)
+    }
+
+    /// What is to be published after a record: its outputs, and what waited to be told. To be asked once after each
+    /// [`Inventory::apply`], with what that gave.
+    ///
+    /// # Errors
+    /// As of [`Inventory::apply`].
+    pub fn report(
+        &mut self,
+        record: &LandingRecord,
+        outputs: Vec<Output>,
+        store: &impl InventoryStore,
+    ) -> Result<Vec<Report>, StoreError> {
+        let state = State { store, overlay: &mut self.overlay, guards: self.guards };
+        let mut reporter = Reporter {
+            org: &record.org,
+            settings: &self.settings,
+            state,
+            clock: record.landed_at,
+            idle: &mut self.idle,
+            reports: Vec::new(),
+        };
+        reporter.take(record, outputs)?;
+        Ok(reporter.reports)
     }
 
     /// What the batch changed; the next one starts on top of it.

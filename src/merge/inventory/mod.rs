@@ -5,6 +5,8 @@
 //! - [`slot`] is where something is known, [`head`] what is known of it, [`judge`] which of two sightings is the newer.
 //! - [`content`] reads of a body what the fold must know; [`lists`] puts pages together.
 //! - [`hints`] says what an event makes stale, [`intents`] what is to be fetched, [`sweep`] what a snapshot missed.
+//! - [`reports`] says what is to be published; [`rereads`] which times of the System Log are to be read again;
+//!   [`freshness`] how fresh all of it is.
 //! - [`state`] and [`store`] are the memory; [`marks`] are the words between the fold and who fetches.
 //!
 //! [`super::Fold`] gives each record to [`Inventory::apply`], an event with whether it was fresh, and commits
@@ -13,6 +15,7 @@
 mod content;
 mod fetches;
 mod fold;
+mod freshness;
 mod guards;
 mod head;
 mod hints;
@@ -22,6 +25,8 @@ mod lists;
 mod marks;
 mod observe;
 mod output;
+pub mod reports;
+pub mod rereads;
 mod settings;
 mod slot;
 mod state;
@@ -30,6 +35,7 @@ mod sweep;
 
 pub use content::{Content, Hash};
 pub use fold::{Batch, Inventory};
+pub use freshness::{Freshness, Staleness, freshness};
 pub use head::{Head, Standing, Tombstone, Version};
 pub use hints::{HintError, HintTable};
 pub use intents::{Ask, Stage, Want, due};

@@ -15,14 +15,14 @@ use crate::okta::OrgId;
 const FORMAT: u8 = 1;
 
 /// Keys that are read of the store at once when many are looked through.
-const STRETCH: usize = 512;
+pub(super) const STRETCH: usize = 512;
 
 /// What the keys of one kind begin with.
-const HEAD: u8 = b'h';
+pub(super) const HEAD: u8 = b'h';
 const BODY: u8 = b'b';
 const WANT: u8 = b'w';
 const CHANGES: u8 = b'x';
-const LEDGER: u8 = b'c';
+pub(super) const LEDGER: u8 = b'c';
 const READING: u8 = b'o';
 pub(super) const PART: u8 = b'p';
 pub(super) const ASSEMBLY: u8 = b'a';
@@ -57,11 +57,11 @@ pub(super) struct State<'a, S> {
 }
 
 impl<S: InventoryStore> State<'_, S> {
-    fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.overlay.get(self.store, key)?.map(|value| decode(&value)).transpose()
     }
 
-    fn write<T: Serialize>(&mut self, key: Vec<u8>, value: Option<&T>) -> Result<(), StoreError> {
+    pub fn write<T: Serialize>(&mut self, key: Vec<u8>, value: Option<&T>) -> Result<(), StoreError> {
         let value = value.map(encode).transpose()?;
         self.overlay.writes.insert(key, value);
         Ok(())
@@ -240,7 +240,7 @@ pub(super) fn each_want(
 }
 
 /// Names hold no control characters, so a zero between them keeps the order and parts them for sure.
-fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
+pub(super) fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
     let mut key = vec![kind];
     key.extend_from_slice(org.as_bytes());
     for name in names {
@@ -251,17 +251,17 @@ fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
 }
 
 /// A key after every one that begins like this; no key holds this byte, as it is in no UTF-8.
-fn after_all(beginning: &[u8]) -> Vec<u8> {
+pub(super) fn after_all(beginning: &[u8]) -> Vec<u8> {
     [beginning, &[0xFF]].concat()
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![FORMAT];
     serde_json::to_writer(&mut bytes, value).map_err(|error| corrupted("be written", &error.to_string()))?;
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
         Some((&FORMAT, json)) => serde_json::from_slice(json).map_err(|error| corrupted("be read", &error.to_string())),
         _ => Err(corrupted("be read", "a value of the inventory has another format")),
