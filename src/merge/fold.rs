@@ -1,8 +1,10 @@
 use std::collections::{HashMap, HashSet};
 
+use super::cursors;
 use super::inventory::{self, Inventory};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
+use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
 
 /// What the fold says of a record.
@@ -99,8 +101,13 @@ impl Fold {
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
         let org = &record.org;
-        if matches!(record.content, Content::Observation(_)) {
-            return Ok(Verdict::Noted);
+        match &record.content {
+            Content::Observation(_) => return Ok(Verdict::Noted),
+            Content::Cursor { name } if Collection::find(name).is_none() => {
+                cursors::keep(&mut self.changes.writes, org, name, &record.value);
+                return Ok(Verdict::Noted);
+            }
+            _ => {}
         }
         if !self.changes.snapshots.contains_key(org) {
             let known = store.snapshots(org).cloned().unwrap_or_default();
@@ -143,7 +150,7 @@ impl Fold {
         self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
-        self.changes.writes = self.inventory.finish().writes;
+        self.changes.writes.extend(self.inventory.finish().writes);
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };
         std::mem::replace(&mut self.changes, next)
