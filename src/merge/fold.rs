@@ -1,11 +1,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cursors;
-use super::inventory::{self, Inventory};
+use super::inventory::{self, Inventory, View};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
 use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
+use crate::okta::OrgId;
 
 /// What the fold says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,11 @@ impl Fold {
         self.changes.clock = self.changes.clock.max(record.landed_at);
         self.changes.next_offset = offset + 1;
         Ok(Folded { verdict, outputs })
+    }
+
+    /// What the inventory knows as of an event that was published at this time, after the records so far.
+    pub fn knowledge<'a, S: StateStore>(&'a self, store: &'a S, org: &'a OrgId, published: i64) -> View<'a, S> {
+        self.inventory.knowledge(store, org, published)
     }
 
     fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {

@@ -67,7 +67,7 @@ pub(super) fn by_facet(facet: &str) -> Option<&'static Collection> {
     BY_FACET.get(facet).copied()
 }
 
-fn kind(collection: &Collection) -> &'static str {
+pub(super) fn kind(collection: &Collection) -> &'static str {
     collection.facet.split('.').next().unwrap_or(collection.facet)
 }
 
@@ -76,7 +76,8 @@ fn is_core(collection: &Collection) -> bool {
     collection.facet == kind || collection.facet.strip_prefix(kind) == Some(".core")
 }
 
-fn of_kind(wanted: &'static str) -> impl Iterator<Item = &'static Collection> {
+/// The collections of things of a type.
+pub(super) fn of_kind(wanted: &'static str) -> impl Iterator<Item = &'static Collection> {
     COLLECTIONS.iter().filter(move |collection| kind(collection) == wanted)
 }
 
