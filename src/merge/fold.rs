@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cursors;
+use super::inventory::reports::Report;
 use super::inventory::{self, Inventory, View};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
@@ -26,8 +27,8 @@ pub enum Verdict {
 pub struct Folded {
     /// What the fold says of it.
     pub verdict: Verdict,
-    /// What the inventory says after it.
-    pub outputs: Vec<inventory::Output>,
+    /// What the inventory has to say after it, in the order in which it is to be published.
+    pub reports: Vec<Report>,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -81,9 +82,10 @@ impl Fold {
             Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
         };
         let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
+        let reports = self.inventory.report(record, outputs, store)?;
         self.changes.clock = self.changes.clock.max(record.landed_at);
         self.changes.next_offset = offset + 1;
-        Ok(Folded { verdict, outputs })
+        Ok(Folded { verdict, reports })
     }
 
     /// What the inventory knows as of an event that was published at this time, after the records so far.

@@ -45,13 +45,7 @@ impl Collectors {
         let ours = |org: &&OrgConfig| partition_of(org.id.as_bytes(), self.partitions) == partition;
         let orgs = self.shared.config.orgs.iter().filter(|_| self.shared.config.has_role(Role::Collect)).filter(ours);
         let tasks = orgs.filter_map(|org| self.settings(org)).map(|settings| {
-            let ends = Ends {
-                landing: self.shared.landing.clone(),
-                room: self.room.clone(),
-                state: std::sync::Arc::new(state.clone()),
-                committed: committed.clone(),
-                end,
-            };
+            let ends = self.ends(state, committed, end);
             let health = self.shared.health.component(format!("collect {}", settings.org));
             let (stop, fatal) = (stop.clone(), self.shared.fatal.clone());
             self.runtime.spawn(async move {
@@ -60,8 +54,42 @@ impl Collectors {
                 }
             })
         });
-        let tasks = tasks.collect();
+        let tasks = tasks.chain(self.clocks(partition, state, committed, end, &stop)).collect();
         Running { stop, tasks }
+    }
+
+    /// What drives and shows the state of each org of the partition, whether it is read or not.
+    fn clocks(
+        &self,
+        partition: i32,
+        state: &RedbReader,
+        committed: &watch::Receiver<u64>,
+        end: u64,
+        stop: &CancellationToken,
+    ) -> Vec<JoinHandle<()>> {
+        let ours = |org: &&OrgConfig| partition_of(org.id.as_bytes(), self.partitions) == partition;
+        let orgs = self.shared.config.orgs.iter().filter(ours).map(|org| OrgId::new(&org.id));
+        let start = |org: OrgId| {
+            let ends = self.ends(state, committed, end);
+            let (fatal, ticking) = (self.shared.fatal.clone(), collect::tick(org.clone(), ends.clone(), stop.clone()));
+            let ticking = self.runtime.spawn(async move {
+                if let Err(error) = ticking.await {
+                    let _ = fatal.try_send(error);
+                }
+            });
+            [ticking, self.runtime.spawn(collect::watch(org, ends, stop.clone()))]
+        };
+        orgs.flat_map(start).collect()
+    }
+
+    fn ends(&self, state: &RedbReader, committed: &watch::Receiver<u64>, end: u64) -> Ends {
+        Ends {
+            landing: self.shared.landing.clone(),
+            room: self.room.clone(),
+            state: std::sync::Arc::new(state.clone()),
+            committed: committed.clone(),
+            end,
+        }
     }
 
     fn settings(&self, org: &OrgConfig) -> Option<Settings> {

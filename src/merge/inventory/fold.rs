@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use super::guards::{Guard, Guards};
 use super::hints::{self, Hint, HintTable};
@@ -6,6 +7,7 @@ use super::intents::Want;
 use super::knowledge::{Cards, View};
 use super::marks::FetchMark;
 use super::output::{Cause, Counts, Output};
+use super::reports::{Report, Reporter};
 use super::settings::Settings;
 use super::slot::Slot;
 use super::state::{Reading, State};
@@ -31,6 +33,8 @@ pub struct Inventory {
     /// The memory that events are read into.
     tape: Tape,
     cards: RefCell<Cards>,
+    /// Orgs of which nothing waits to be told; what is not among them is looked up.
+    idle: HashSet<OrgId>,
 }
 
 /// What a batch changed, and what became of its records.
@@ -53,6 +57,7 @@ impl Inventory {
             counts: Counts::default(),
             tape: Tape::default(),
             cards: RefCell::default(),
+            idle: HashSet::new(),
         }
     }
 
@@ -89,6 +94,30 @@ impl Inventory {
     #[cfg(test)]
     pub(super) fn forget_cards(&self) {
         self.cards.take();
+    }
+
+    /// What is to be published after a record: its outputs, and what waited to be told. To be asked once after each
+    /// [`Inventory::apply`], with what that gave.
+    ///
+    /// # Errors
+    /// As of [`Inventory::apply`].
+    pub fn report(
+        &mut self,
+        record: &LandingRecord,
+        outputs: Vec<Output>,
+        store: &impl InventoryStore,
+    ) -> Result<Vec<Report>, StoreError> {
+        let state = State { store, overlay: &mut self.overlay, guards: self.guards, cards: &self.cards };
+        let mut reporter = Reporter {
+            org: &record.org,
+            settings: &self.settings,
+            state,
+            clock: record.landed_at,
+            idle: &mut self.idle,
+            reports: Vec::new(),
+        };
+        reporter.take(record, outputs)?;
+        Ok(reporter.reports)
     }
 
     /// What the batch changed; the next one starts on top of it.

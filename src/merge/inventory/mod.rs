@@ -8,6 +8,8 @@
 //! - [`knowledge`] answers what is known as of an event, and [`show`] what is known of one thing.
 //! - [`hints`] says what an event makes stale, [`intents`] what is to be fetched, [`strangers`] what was named and never seen, [`sweep`]
 //!   what a snapshot missed.
+//! - [`reports`] says what is to be published; [`rereads`] which times of the System Log are to be read again;
+//!   [`freshness`] how fresh all of it is.
 //! - [`state`] and [`store`] are the memory; [`marks`] are the words between the fold and who fetches.
 //!
 //! [`super::Fold`] gives each record to [`Inventory::apply`], an event with whether it was fresh, and commits
@@ -16,6 +18,7 @@
 mod content;
 mod fetches;
 mod fold;
+mod freshness;
 mod guards;
 mod head;
 mod hints;
@@ -29,6 +32,8 @@ mod memberships;
 mod names;
 mod observe;
 mod output;
+pub mod reports;
+pub mod rereads;
 mod settings;
 mod show;
 mod slot;
@@ -39,6 +44,7 @@ mod sweep;
 
 pub use content::{Content, Hash};
 pub use fold::{Batch, Inventory};
+pub use freshness::{Freshness, Staleness, freshness};
 pub use head::{Head, Standing, Tombstone, Version};
 pub use hints::{HintError, HintTable};
 pub use intents::{Ask, Stage, Want, due};

@@ -17,6 +17,10 @@ pub struct Settings {
     pub strangers: u64,
     /// A fetch that has no answer for so long, or that failed so long ago, is asked for again, ms by the log's clock.
     pub answer_within_ms: i64,
+    /// So many users whose groups change at once are told at once; more are told one after another.
+    pub told_at_once: usize,
+    /// So many reports that wait are made with each record.
+    pub told_in_passing: usize,
 }
 
 impl Default for Settings {
@@ -38,6 +42,11 @@ impl Default for Settings {
             strangers: 50,
             // Longer than a minute's quota window several times over, so that waiting for quota is no loss.
             answer_within_ms: 600_000,
+            // A person who changes a group by hand changes a few members; an import or a rule changes thousands.
+            told_at_once: 32,
+            // A batch of 2,000 records then holds at most 130,000 users of 5 kB, one after another; a record that has
+            // them in its wake is late by a few milliseconds.
+            told_in_passing: 64,
         }
     }
 }

@@ -67,6 +67,11 @@ pub(super) fn by_facet(facet: &str) -> Option<&'static Collection> {
     BY_FACET.get(facet).copied()
 }
 
+/// Whether what a collection tells is a part of a thing that another one tells.
+pub(super) fn is_part(collection: &'static Collection) -> bool {
+    !is_core(collection) && of_kind(kind(collection)).any(is_core)
+}
+
 pub(super) fn kind(collection: &Collection) -> &'static str {
     collection.facet.split('.').next().unwrap_or(collection.facet)
 }

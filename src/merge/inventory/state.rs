@@ -19,14 +19,14 @@ const FORMAT: u8 = 2;
 const FIRST_FORMAT: u8 = 1;
 
 /// Keys that are read of the store at once when many are looked through.
-const STRETCH: usize = 512;
+pub(super) const STRETCH: usize = 512;
 
 /// What the keys of one kind begin with.
-const HEAD: u8 = b'h';
+pub(super) const HEAD: u8 = b'h';
 const BODY: u8 = b'b';
 const WANT: u8 = b'w';
 const CHANGES: u8 = b'x';
-const LEDGER: u8 = b'c';
+pub(super) const LEDGER: u8 = b'c';
 const READING: u8 = b'o';
 pub(super) const PART: u8 = b'p';
 pub(super) const ASSEMBLY: u8 = b'a';
@@ -77,11 +77,11 @@ impl<S: InventoryStore> State<'_, S> {
         Layered { store: self.store, overlay: self.overlay }
     }
 
-    fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.overlay.get(self.store, key)?.map(|value| decode(&value)).transpose()
     }
 
-    fn write<T: Serialize>(&mut self, key: Vec<u8>, value: Option<&T>) -> Result<(), StoreError> {
+    pub fn write<T: Serialize>(&mut self, key: Vec<u8>, value: Option<&T>) -> Result<(), StoreError> {
         let value = value.map(encode).transpose()?;
         self.overlay.writes.insert(key, value);
         Ok(())
@@ -377,7 +377,7 @@ pub(super) fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
 }
 
 /// A key after every one that begins like this; no key holds this byte, as it is in no UTF-8.
-fn after_all(beginning: &[u8]) -> Vec<u8> {
+pub(super) fn after_all(beginning: &[u8]) -> Vec<u8> {
     [beginning, &[0xFF]].concat()
 }
 

@@ -23,6 +23,30 @@ pub trait InventoryStore {
     fn range(&self, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, StoreError>;
 }
 
+/// How many keys are read at once when all of a range are looked at.
+const STRETCH: usize = 512;
+
+/// Looks at every key from one on and before another, in order, with its value.
+///
+/// # Errors
+/// When the disk cannot be read, or whoever looks has enough of it.
+pub(super) fn each(
+    store: &(impl InventoryStore + ?Sized),
+    from: &[u8],
+    until: &[u8],
+    mut look: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut next = Some(from.to_vec());
+    while let Some(at) = next {
+        let found = store.range(&at, until, STRETCH)?;
+        for (key, value) in &found {
+            look(key, value)?;
+        }
+        next = found.last().filter(|_| found.len() == STRETCH).map(|(key, _)| [key.as_slice(), &[0]].concat());
+    }
+    Ok(())
+}
+
 /// A store that forgets when the process ends: for tests, and as the plain reading of what a store must do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemoryInventory(BTreeMap<Vec<u8>, Vec<u8>>);
