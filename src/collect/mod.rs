@@ -33,6 +33,7 @@ mod verdict;
 
 pub use collector::{Ends, Settings, check_way_in, run};
 pub use fetch::check_object;
+pub(crate) use land::Lander;
 pub use land::Room;
 
 pub use plan::{Plan, Selection, UnknownCollection};

@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use super::inventory::{self, Inventory};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
+use super::system_log::{self, SystemLog};
 use crate::landing::{Content, LandingRecord};
 
 /// What the fold says of a record.
@@ -25,6 +26,8 @@ pub struct Folded {
     pub verdict: Verdict,
     /// What the inventory says after it.
     pub outputs: Vec<inventory::Output>,
+    /// What a person should know of the System Log after it.
+    pub log: Vec<system_log::Output>,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -39,6 +42,7 @@ pub struct Fold {
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
+    system_log: SystemLog,
     changes: Changes,
 }
 
@@ -50,6 +54,7 @@ impl Fold {
             pending: HashMap::new(),
             listed: HashSet::new(),
             inventory: Inventory::new(inventory::Settings::default()),
+            system_log: SystemLog::new(window_days),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -69,21 +74,28 @@ impl Fold {
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Folded, StoreError> {
-        let verdict = match &record.content {
+        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let (verdict, before) = match &record.content {
             Content::Event { uuid, published } => {
                 let day = published.div_euclid(DAY_MS);
                 let bucket = Bucket { org: record.org.clone(), day };
                 self.see(Seen { bucket, uuid: uuid.into_bytes() }, Ways::of(record.origin), store)?
             }
-            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
+            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => {
+                (self.note(record, store)?, Ways::NONE)
+            }
         };
         let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
-        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
-        Ok(Folded { verdict, outputs })
+        Ok(match log {
+            Ok(log) => Folded { verdict, outputs, log },
+            Err(system_log::Unreadable) => Folded { verdict: Verdict::Unreadable, outputs, log: Vec::new() },
+        })
     }
 
-    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
+    /// The verdict on an event, and by which ways it had come before.
+    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, Ways), StoreError> {
         let before = match self.pending.get(&seen) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
@@ -94,12 +106,17 @@ impl Fold {
             self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
             self.pending.insert(seen, ways);
         }
-        Ok(verdict)
+        Ok((verdict, before))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
         let org = &record.org;
-        if matches!(record.content, Content::Observation(_)) {
+        let of_snapshots = match &record.content {
+            Content::Event { .. } | Content::Observation(_) => false,
+            Content::Mark { .. } => true,
+            Content::Cursor { name } => name != system_log::CURSOR,
+        };
+        if !of_snapshots {
             return Ok(Verdict::Noted);
         }
         if !self.changes.snapshots.contains_key(org) {
@@ -144,6 +161,7 @@ impl Fold {
         self.listed.clear();
         self.changes.sink_position = sink_position;
         self.changes.writes = self.inventory.finish().writes;
+        self.changes.writes.extend(self.system_log.finish());
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };
         std::mem::replace(&mut self.changes, next)

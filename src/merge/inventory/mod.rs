@@ -22,6 +22,7 @@ mod lists;
 mod marks;
 mod observe;
 mod output;
+pub mod rereads;
 mod settings;
 mod slot;
 mod state;

@@ -240,7 +240,7 @@ pub(super) fn each_want(
 }
 
 /// Names hold no control characters, so a zero between them keeps the order and parts them for sure.
-fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
+pub(super) fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
     let mut key = vec![kind];
     key.extend_from_slice(org.as_bytes());
     for name in names {
@@ -261,7 +261,7 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
         Some((&FORMAT, json)) => serde_json::from_slice(json).map_err(|error| corrupted("be read", &error.to_string())),
         _ => Err(corrupted("be read", "a value of the inventory has another format")),

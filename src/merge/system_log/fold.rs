@@ -100,20 +100,17 @@ impl SystemLog {
     }
 
     /// What the batch changed; the next one starts on top of it.
-    ///
-    /// # Errors
-    /// When it cannot be written as bytes, which does not happen.
-    pub fn finish(&mut self) -> Result<Writes, StoreError> {
+    pub fn finish(&mut self) -> Writes {
         let mut writes: Writes = std::mem::take(&mut self.dropped).into_iter().map(|key| (key, None)).collect();
         for (org, open) in std::mem::take(&mut self.orgs) {
             for (nth, hour) in open.hours.iter().filter(|(nth, _)| open.counted.contains(nth)) {
                 writes.insert(keys::hour(&org, *nth), Some(hour.encode()));
             }
             if open.standing != open.before {
-                writes.insert(keys::standing(&org), Some(open.standing.encode()?));
+                writes.insert(keys::standing(&org), Some(open.standing.encode()));
             }
         }
-        Ok(writes)
+        writes
     }
 
     fn event(
@@ -170,9 +167,12 @@ impl SystemLog {
             standing.complete.add(cursor.from, cursor.asked.saturating_sub(SETTLE_MS));
         }
         let (grace, asked, end) = (cursor.stream_grace, cursor.asked, cursor.end);
-        standing.watch = grace.map(|grace| match standing.watch.take() {
-            Some(watch) => Watch { grace, ..watch },
-            None => Watch::new(grace, asked),
+        // Without a stream that should bring them there is nothing to watch.
+        let known = standing.watch.take();
+        standing.watch = grace.map(|grace| {
+            let mut watch = known.unwrap_or_else(|| Watch::new(grace, asked));
+            watch.grace = grace;
+            watch
         });
         standing.cursor = Some(cursor);
         if let Some(watch) = standing.watch.as_mut().filter(|_| end) {
@@ -225,8 +225,7 @@ impl SystemLog {
     fn open(&mut self, org: &OrgId, store: &impl InventoryStore) -> Result<&mut Open, StoreError> {
         if !self.orgs.contains_key(org) {
             let standing = super::standing(store, org)?;
-            let open =
-                Open { before: standing.clone(), standing, hours: BTreeMap::new(), counted: BTreeSet::new() };
+            let open = Open { before: standing.clone(), standing, hours: BTreeMap::new(), counted: BTreeSet::new() };
             self.orgs.insert(org.clone(), open);
         }
         self.orgs.get_mut(org).ok_or_else(|| keys::damaged("an org that was just read is gone"))

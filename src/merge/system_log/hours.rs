@@ -138,8 +138,12 @@ mod tests {
 
     fn some_counts() -> impl Strategy<Value = Counts> {
         let number = || prop_oneof![0..3u64, Just(127), Just(128), any::<u64>()];
-        (number(), number(), number(), number())
-            .prop_map(|(all, stream, poll, history)| Counts { all, stream, poll, history })
+        (number(), number(), number(), number()).prop_map(|(all, stream, poll, history)| Counts {
+            all,
+            stream,
+            poll,
+            history,
+        })
     }
 
     proptest! {

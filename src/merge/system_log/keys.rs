@@ -32,7 +32,10 @@ fn of(org: &OrgId, what: u8) -> Vec<u8> {
 }
 
 pub(super) fn damaged(what: &str) -> StoreError {
-    StoreError { operation: "be read", source: ::redb::Error::Corrupted(format!("the ledger of the System Log: {what}")) }
+    StoreError {
+        operation: "be read",
+        source: ::redb::Error::Corrupted(format!("the ledger of the System Log: {what}")),
+    }
 }
 
 #[cfg(test)]

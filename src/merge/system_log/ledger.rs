@@ -52,7 +52,8 @@ pub fn ledger(
         next = rows.last().filter(|_| rows.len() == STRETCH).map(|(key, _)| [key.as_slice(), &[0]].concat());
         for (key, row) in rows {
             let Some(hour) = keys::hour_of(&key) else { continue };
-            for (at, counts) in (0i64..).map(|nth| hour * HOUR_MS + nth * MINUTE_MS).zip(Hour::decode(&row)?.minutes()) {
+            for (at, counts) in (0i64..).map(|nth| hour * HOUR_MS + nth * MINUTE_MS).zip(Hour::decode(&row)?.minutes())
+            {
                 let nth = usize::try_from((at - from).div_euclid(MINUTE_MS)).ok();
                 if let Some(minute) = nth.and_then(|nth| minutes.get_mut(nth)) {
                     minute.counts = counts;

@@ -17,7 +17,7 @@ mod standing;
 mod tests;
 mod watch;
 
-pub use fold::{Output, SystemLog};
+pub use fold::{Output, SystemLog, Unreadable};
 pub use hours::Counts;
 pub use ledger::{Minute, ledger};
 pub use marks::{CURSOR, Cursor};

@@ -50,10 +50,10 @@ impl Standing {
         self.lost.drain(..overdue);
     }
 
-    pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = vec![FORMAT];
-        serde_json::to_writer(&mut bytes, self).map_err(|error| keys::damaged(&error.to_string()))?;
-        Ok(bytes)
+    pub(super) fn encode(&self) -> Vec<u8> {
+        // Numbers and texts can always be written as JSON.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        [&[FORMAT], json.as_slice()].concat()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {

@@ -116,13 +116,13 @@ pub(super) enum News {
 
 impl Watch {
     /// Watches from the next minute on: what was before may have come when there was no queue yet.
-    pub fn new(grace: i64, asked: i64) -> Self {
+    pub(super) fn new(grace: i64, asked: i64) -> Self {
         let judged_to = minute_of(asked.saturating_add(MINUTE_MS));
         Self { grace, told: None, judged_to, passes: VecDeque::new(), alarm: None }
     }
 
     /// The poll has read all that there was when it asked.
-    pub fn passed(&mut self, now: i64, asked: i64) {
+    pub(super) fn passed(&mut self, now: i64, asked: i64) {
         let to = minute_of(asked.saturating_sub(BEHIND_MS));
         let before = self.passes.back().map_or(self.judged_to, |(_, to)| *to);
         if to <= before {
@@ -135,7 +135,7 @@ impl Watch {
     }
 
     /// The minutes whose time has come to be judged, from and up to; they will not be judged again.
-    pub fn due(&mut self, now: i64) -> Option<(i64, i64)> {
+    pub(super) fn due(&mut self, now: i64) -> Option<(i64, i64)> {
         let from = self.judged_to;
         while let Some((_, to)) = self.passes.pop_front_if(|(at, _)| at.saturating_add(self.grace) <= now) {
             self.judged_to = self.judged_to.max(to);
@@ -144,7 +144,7 @@ impl Watch {
     }
 
     /// Judges minutes, in order; those without events say nothing.
-    pub fn judge(&mut self, now: i64, minutes: &[(i64, Counts)]) -> Option<News> {
+    pub(super) fn judge(&mut self, now: i64, minutes: &[(i64, Counts)]) -> Option<News> {
         let mut raised = false;
         for (at, counts) in minutes {
             if counts.unstreamed() > 0 {
@@ -172,14 +172,12 @@ impl Watch {
     fn end_if_over(&mut self) -> Option<News> {
         let calm = self.judged_to;
         let active = self.told.is_none_or(|told| told.active);
-        let over = |alarm: &mut Alarm| {
-            active && alarm.brings && calm.saturating_sub(alarm.missing_until) >= CALM_MS
-        };
+        let over = |alarm: &mut Alarm| active && alarm.brings && calm.saturating_sub(alarm.missing_until) >= CALM_MS;
         self.alarm.take_if(over).map(News::Over)
     }
 
     /// Okta says whether the stream is active; what is older than what it said before counts no more.
-    pub fn tell(&mut self, now: i64, told: Told) -> Option<News> {
+    pub(super) fn tell(&mut self, now: i64, told: Told) -> Option<News> {
         if self.told.is_some_and(|known| known.at > told.at) {
             return None;
         }
@@ -206,7 +204,7 @@ impl Watch {
     }
 
     /// The stream brought an event. One that is published after the stream was deactivated says that it is active.
-    pub fn brought(&mut self, published: i64) {
+    pub(super) fn brought(&mut self, published: i64) {
         if let Some(told) = self.told.as_mut().filter(|told| !told.active && told.at < published) {
             *told = Told { active: true, at: published };
         }
