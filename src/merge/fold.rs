@@ -1,9 +1,11 @@
 use std::collections::{HashMap, HashSet};
 
+use super::cursors;
 use super::inventory::{self, Inventory};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
 use super::system_log::{self, SystemLog};
+use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
 
 /// What the fold says of a record.
@@ -111,13 +113,14 @@ impl Fold {
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
         let org = &record.org;
-        let of_snapshots = match &record.content {
-            Content::Event { .. } | Content::Observation(_) => false,
-            Content::Mark { .. } => true,
-            Content::Cursor { name } => name != system_log::CURSOR,
-        };
-        if !of_snapshots {
-            return Ok(Verdict::Noted);
+        match &record.content {
+            Content::Observation(_) => return Ok(Verdict::Noted),
+            Content::Cursor { name } if name == system_log::CURSOR => return Ok(Verdict::Noted),
+            Content::Cursor { name } if Collection::find(name).is_none() => {
+                cursors::keep(&mut self.changes.writes, org, name, &record.value);
+                return Ok(Verdict::Noted);
+            }
+            _ => {}
         }
         if !self.changes.snapshots.contains_key(org) {
             let known = store.snapshots(org).cloned().unwrap_or_default();
@@ -160,7 +163,7 @@ impl Fold {
         self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
-        self.changes.writes = self.inventory.finish().writes;
+        self.changes.writes.extend(self.inventory.finish().writes);
         self.changes.writes.extend(self.system_log.finish());
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };

@@ -4,6 +4,7 @@
 //! records, its memory is a [`StateStore`], and what it wants to remember it hands over as [`Changes`], so that
 //! outputs, state and offset are committed in an order that someone else decides.
 
+pub mod cursors;
 mod fold;
 pub mod inventory;
 pub mod snapshots;

@@ -152,7 +152,7 @@ impl<S: InventoryStore> Step<'_, S> {
                 // Epochs grow. One that does not is of an owner that was late.
                 let newest = self.state.reading(self.org)?.epoch;
                 let begins = newest.is_none_or(|newest| newest < begun.epoch);
-                let reading = Reading { epoch: Some(begun.epoch), runs: true };
+                let reading = Reading { epoch: Some(begun.epoch), runs: true, ..self.state.reading(self.org)? };
                 if begins { self.state.put_reading(self.org, &reading) } else { Ok(()) }
             }
             Ok(Mark::Ended(ended)) => {
@@ -172,6 +172,9 @@ impl<S: InventoryStore> Step<'_, S> {
     fn fetch_mark(&mut self, mark: FetchMark) -> Result<(), StoreError> {
         match mark {
             FetchMark::Sent(sent) => {
+                let mut reading = self.state.reading(self.org)?;
+                reading.sent = reading.sent.max(Some(sent.as_of));
+                self.state.put_reading(self.org, &reading)?;
                 for errand in &sent.errands {
                     self.sent(errand, sent.as_of)?;
                 }

@@ -38,7 +38,7 @@ pub use marks::{ChangesRead, Errand, Failed, FetchMark, Sent};
 pub use output::{Alert, Cause, Change, Counts, Deleted, Drift, DriftKind, Intent, Output};
 pub use settings::Settings;
 pub use slot::Slot;
-pub use state::{body, head};
+pub use state::{body, head, heads_after, last_sent};
 pub use store::{Entry, InventoryStore, MemoryInventory, Writes};
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ pub(super) struct Reading {
     pub epoch: Option<i64>,
     /// Whether it still runs.
     pub runs: bool,
+    /// The newest errands that are on their way were sent at this time.
+    #[serde(default)]
+    pub sent: Option<i64>,
 }
 
 /// The memory, in its own words: a store under what the batch has changed.
@@ -209,6 +212,37 @@ pub fn head(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Optio
 /// When the disk cannot be read.
 pub fn body(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Option<Vec<u8>>, StoreError> {
     store.get(&key(BODY, slot.org.as_str(), &[slot.facet(), &slot.key]))
+}
+
+/// When the newest errands of an org were sent, as last committed: ms since the Unix epoch by Okta's clock.
+///
+/// # Errors
+/// When the disk cannot be read.
+pub fn last_sent(store: &(impl InventoryStore + ?Sized), org: &OrgId) -> Result<Option<i64>, StoreError> {
+    let value = store.get(&key(READING, org.as_str(), &[]))?;
+    Ok(value.map(|value| decode::<Reading>(&value)).transpose()?.and_then(|reading| reading.sent))
+}
+
+/// What is known of the slots of a collection whose keys come after one, in their order, as last committed: at most so
+/// many.
+///
+/// # Errors
+/// When the disk cannot be read.
+pub fn heads_after(
+    store: &(impl InventoryStore + ?Sized),
+    org: &OrgId,
+    collection: &'static Collection,
+    after: Option<&str>,
+    most: usize,
+) -> Result<Vec<(String, Head)>, StoreError> {
+    let first = key(HEAD, org.as_str(), &[collection.facet, ""]);
+    let from = after.map_or_else(|| first.clone(), |after| [first.as_slice(), after.as_bytes(), &[0]].concat());
+    let found = store.range(&from, &after_all(&first), most)?;
+    let named = found.iter().filter_map(|(key, value)| {
+        let name = std::str::from_utf8(key.get(first.len()..)?).ok()?;
+        Some(decode(value).map(|head| (name.to_owned(), head)))
+    });
+    named.collect()
 }
 
 /// A facet and a key of something that is open, and what is wanted.
