@@ -42,6 +42,7 @@ mod verdict;
 pub use clock::{tick, watch};
 pub use collector::{Ends, Settings, check_way_in, run};
 pub use fetch::check_object;
+pub(crate) use land::Lander;
 pub use land::Room;
 
 pub use plan::{Plan, Selection, UnknownCollection};

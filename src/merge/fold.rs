@@ -5,6 +5,7 @@ use super::inventory::reports::Report;
 use super::inventory::{self, Inventory, View};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
+use super::system_log::{self, SystemLog};
 use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
 use crate::okta::OrgId;
@@ -29,6 +30,8 @@ pub struct Folded {
     pub verdict: Verdict,
     /// What the inventory has to say after it, in the order in which it is to be published.
     pub reports: Vec<Report>,
+    /// What a person should know of the System Log after it.
+    pub log: Vec<system_log::Output>,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -43,6 +46,7 @@ pub struct Fold {
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
+    system_log: SystemLog,
     changes: Changes,
 }
 
@@ -54,6 +58,7 @@ impl Fold {
             pending: HashMap::new(),
             listed: HashSet::new(),
             inventory: Inventory::new(inventory::Settings::default()),
+            system_log: SystemLog::new(window_days),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -73,19 +78,25 @@ impl Fold {
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Folded, StoreError> {
-        let verdict = match &record.content {
+        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let (verdict, before) = match &record.content {
             Content::Event { uuid, published } => {
                 let day = published.div_euclid(DAY_MS);
                 let bucket = Bucket { org: record.org.clone(), day };
                 self.see(Seen { bucket, uuid: uuid.into_bytes() }, Ways::of(record.origin), store)?
             }
-            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
+            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => {
+                (self.note(record, store)?, Ways::NONE)
+            }
         };
         let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
         let reports = self.inventory.report(record, outputs, store)?;
-        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
-        Ok(Folded { verdict, reports })
+        Ok(match log {
+            Ok(log) => Folded { verdict, reports, log },
+            Err(system_log::Unreadable) => Folded { verdict: Verdict::Unreadable, reports, log: Vec::new() },
+        })
     }
 
     /// What the inventory knows as of an event that was published at this time, after the records so far.
@@ -93,7 +104,8 @@ impl Fold {
         self.inventory.knowledge(store, org, published)
     }
 
-    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
+    /// The verdict on an event, and by which ways it had come before.
+    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, Ways), StoreError> {
         let before = match self.pending.get(&seen) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
@@ -104,13 +116,14 @@ impl Fold {
             self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
             self.pending.insert(seen, ways);
         }
-        Ok(verdict)
+        Ok((verdict, before))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
         let org = &record.org;
         match &record.content {
             Content::Observation(_) => return Ok(Verdict::Noted),
+            Content::Cursor { name } if name == system_log::CURSOR => return Ok(Verdict::Noted),
             Content::Cursor { name } if Collection::find(name).is_none() => {
                 cursors::keep(&mut self.changes.writes, org, name, &record.value);
                 return Ok(Verdict::Noted);
@@ -159,6 +172,7 @@ impl Fold {
         self.listed.clear();
         self.changes.sink_position = sink_position;
         self.changes.writes.extend(self.inventory.finish().writes);
+        self.changes.writes.extend(self.system_log.finish());
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };
         std::mem::replace(&mut self.changes, next)
