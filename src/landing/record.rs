@@ -3,13 +3,19 @@ use uuid::Uuid;
 use crate::okta::OrgId;
 
 /// The newest version of the record layout that this binary writes and reads.
-pub const RECORD_VERSION: u8 = 2;
+pub const RECORD_VERSION: u8 = 3;
 
 /// Which way a record came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// Okta's log streaming, through EventBridge and SQS.
     Sqs,
+    /// The System Log API, polled.
+    Poll,
+    /// The System Log of the past, read by a job or from files.
+    Backfill,
+    /// A replay of an EventBridge archive, through SQS.
+    Archive,
     /// A list of the REST API, read as part of a snapshot.
     Snapshot,
     /// One object of the REST API, read because something said that it changed.
@@ -21,17 +27,31 @@ pub enum Origin {
 }
 
 impl Origin {
-    const ALL: [Self; 5] = [Self::Sqs, Self::Snapshot, Self::Fetch, Self::Audit, Self::Command];
+    const ALL: [Self; 8] =
+        [Self::Sqs, Self::Poll, Self::Backfill, Self::Archive, Self::Snapshot, Self::Fetch, Self::Audit, Self::Command];
 
     /// The header's value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sqs => "sqs",
+            Self::Poll => "poll",
+            Self::Backfill => "backfill",
+            Self::Archive => "archive",
             Self::Snapshot => "snapshot",
             Self::Fetch => "fetch",
             Self::Audit => "audit",
             Self::Command => "command",
         }
+    }
+
+    /// Whether an event by this way may be long past: it says what was, not that something changes.
+    pub fn is_history(self) -> bool {
+        matches!(self, Self::Backfill | Self::Archive)
+    }
+
+    /// Whether readers of the first versions know it.
+    fn is_of_version_2(self) -> bool {
+        !matches!(self, Self::Poll | Self::Backfill | Self::Archive)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -155,16 +175,15 @@ pub enum MalformedRecord {
 impl LandingRecord {
     /// The headers, in the order in which they are written.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let (version, kind) = match &self.content {
-            // As it always was, so that readers of version 1 go on until there is something else to read.
-            Content::Event { .. } => (1, "event"),
-            Content::Observation(_) => (2, "observation"),
-            Content::Mark { .. } => (2, "mark"),
-            Content::Cursor { .. } => (2, "cursor"),
+        // As it always was, so that older readers go on until there is something that they do not know.
+        let version = match &self.content {
+            _ if !self.origin.is_of_version_2() => 3,
+            Content::Event { .. } => 1,
+            _ => 2,
         };
         let mut headers = vec![
             ("v", version.to_string()),
-            ("kind", kind.to_owned()),
+            ("kind", self.content.kind().to_owned()),
             ("org", self.org.to_string()),
             ("origin", self.origin.as_str().to_owned()),
         ];
@@ -205,6 +224,15 @@ impl LandingRecord {
 }
 
 impl Content {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Event { .. } => "event",
+            Self::Observation(_) => "observation",
+            Self::Mark { .. } => "mark",
+            Self::Cursor { .. } => "cursor",
+        }
+    }
+
     /// Reads it from headers; the error names the one that is missing or unreadable.
     fn read<'h>(header: &impl Fn(&str) -> Option<&'h str>) -> Result<Self, &'static str> {
         let name = || header("name").map(str::to_owned).ok_or("name");
@@ -295,7 +323,8 @@ mod tests {
         }
         let mark = LandingRecord { content: Content::Mark { name: "begun".into() }, ..event() };
         let cursor = LandingRecord { content: Content::Cursor { name: "users".into() }, ..event() };
-        vec![event(), observation(), fetched, mark, cursor]
+        let polled = LandingRecord { origin: Origin::Poll, ..event() };
+        vec![event(), observation(), fetched, mark, cursor, polled]
     }
 
     fn read(headers: &[(&'static str, String)]) -> Result<LandingRecord, MalformedRecord> {
@@ -334,14 +363,15 @@ mod tests {
     #[test]
     fn a_newer_version_is_never_skipped() {
         let mut headers = event().headers();
-        headers[0].1 = "3".into();
+        headers[0].1 = "4".into();
         headers.truncate(1);
-        assert_eq!(read(&headers), Err(MalformedRecord::Newer(3)));
+        assert_eq!(read(&headers), Err(MalformedRecord::Newer(4)));
     }
 
     #[test]
     fn what_readers_of_the_first_version_know_is_still_written_in_it() {
         assert_eq!(event().headers()[0].1, "1");
-        assert!(records()[1..].iter().all(|record| record.headers()[0].1 == "2"));
+        assert!(records()[1..5].iter().all(|record| record.headers()[0].1 == "2"));
+        assert_eq!(records()[5].headers()[0].1, "3");
     }
 }

@@ -1,7 +1,8 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use super::inventory::{self, Inventory};
 use super::snapshots::{Keys, Roster};
-use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError};
+use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
 use crate::landing::{Content, LandingRecord};
 
 /// What the fold says of a record.
@@ -17,6 +18,15 @@ pub enum Verdict {
     Unreadable,
 }
 
+/// What became of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// What the fold says of it.
+    pub verdict: Verdict,
+    /// What the inventory says after it.
+    pub outputs: Vec<inventory::Output>,
+}
+
 /// Folds the records of one partition, batch by batch.
 ///
 /// Between two commits it sees its own uncommitted changes on top of the store, so a batch behaves as if each record
@@ -25,9 +35,10 @@ pub enum Verdict {
 pub struct Fold {
     /// How long an event is remembered after the last event of its day came in, days.
     window_days: i64,
-    pending: HashSet<Seen>,
+    pending: HashMap<Seen, Ways>,
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
+    inventory: Inventory,
     changes: Changes,
 }
 
@@ -36,8 +47,9 @@ impl Fold {
     pub fn new(store: &impl StateStore, window_days: u32) -> Self {
         Self {
             window_days: i64::from(window_days),
-            pending: HashSet::new(),
+            pending: HashMap::new(),
             listed: HashSet::new(),
+            inventory: Inventory::new(inventory::Settings::default()),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -56,27 +68,33 @@ impl Fold {
         offset: u64,
         record: &LandingRecord,
         store: &impl StateStore,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Folded, StoreError> {
         let verdict = match &record.content {
             Content::Event { uuid, published } => {
                 let day = published.div_euclid(DAY_MS);
                 let bucket = Bucket { org: record.org.clone(), day };
-                self.see(Seen { bucket, uuid: uuid.into_bytes() }, store)?
+                self.see(Seen { bucket, uuid: uuid.into_bytes() }, Ways::of(record.origin), store)?
             }
             Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
         };
+        let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
         self.changes.clock = self.changes.clock.max(record.landed_at);
         self.changes.next_offset = offset + 1;
-        Ok(verdict)
+        Ok(Folded { verdict, outputs })
     }
 
-    fn see(&mut self, seen: Seen, store: &impl StateStore) -> Result<Verdict, StoreError> {
-        if self.pending.contains(&seen) || store.contains(&seen)? {
-            return Ok(Verdict::Duplicate);
+    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
+        let before = match self.pending.get(&seen) {
+            Some(ways) => *ways,
+            None => store.ways(&seen)?,
+        };
+        let verdict = if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate };
+        if !before.has(way) {
+            let ways = before.and(way);
+            self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
+            self.pending.insert(seen, ways);
         }
-        self.changes.seen.entry(seen.bucket.clone()).or_default().push(seen.uuid);
-        self.pending.insert(seen);
-        Ok(Verdict::Fresh)
+        Ok(verdict)
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
@@ -125,6 +143,7 @@ impl Fold {
         self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
+        self.changes.writes = self.inventory.finish().writes;
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };
         std::mem::replace(&mut self.changes, next)

@@ -9,7 +9,7 @@ pub mod inventory;
 pub mod snapshots;
 mod store;
 
-pub use fold::{Fold, Verdict};
+pub use fold::{Fold, Folded, Verdict};
 pub use store::{
-    Bucket, Changes, Listed, MemoryStore, RedbReader, RedbStore, Seen, StateReader, StateStore, StoreError,
+    Bucket, Changes, Listed, MemoryStore, RedbReader, RedbStore, Seen, StateReader, StateStore, StoreError, Ways,
 };

@@ -16,6 +16,7 @@ mod enums;
 mod event;
 mod event_types;
 mod explain;
+mod knowledge;
 mod parts;
 mod specimen;
 mod unmapped;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 pub use class::Class;
 pub use event_types::{Entry, EventTypes, FileError, Known, TableError};
 pub use explain::{Destination, Leaf};
+pub use knowledge::{AppCard, Confidence, DeviceCard, FactorCard, Knowledge, Lookup, RoleCard, Sighted, UserCard};
 pub use specimen::specimen;
 
 use crate::json::{Document, JsonFault, Kind, MAX_DEPTH, Tape, Value, push_escaped};

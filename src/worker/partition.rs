@@ -263,7 +263,7 @@ impl PartitionWorker {
                 return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
             }
         };
-        match fold.apply(landed.offset, &record, &self.store)? {
+        match fold.apply(landed.offset, &record, &self.store)?.verdict {
             Verdict::Duplicate => batch.duplicates += 1,
             Verdict::Noted => batch.noted += 1,
             Verdict::Unreadable => {

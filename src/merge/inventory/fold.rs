@@ -8,7 +8,7 @@ use super::slot::Slot;
 use super::state::{Reading, State};
 use super::store::{InventoryStore, Overlay, Writes};
 use crate::collect::Managed;
-use crate::landing::{Content, LandingRecord, Origin};
+use crate::landing::{Content, LandingRecord};
 use crate::merge::StoreError;
 use crate::merge::snapshots::Mark;
 use crate::okta::OrgId;
@@ -92,7 +92,8 @@ impl<S: InventoryStore> Step<'_, S> {
     fn take(&mut self, record: &LandingRecord, fresh: bool, table: &HintTable) -> Result<(), StoreError> {
         match &record.content {
             Content::Event { uuid, published } if fresh || !self.stands(Guard::FreshOnly) => {
-                let live = is_live(record.origin);
+                // Events of history say what was, not that something changed.
+                let live = !record.origin.is_history();
                 for hint in table.hints(self.org, &record.value) {
                     self.hint(&hint, hints::cause(*uuid), *published, live)?;
                 }
@@ -200,9 +201,4 @@ impl<S: InventoryStore> Step<'_, S> {
         };
         self.state.put_want(slot, Some(&want))
     }
-}
-
-/// Events of history say what was, not that something changed.
-fn is_live(origin: Origin) -> bool {
-    matches!(origin, Origin::Sqs)
 }

@@ -146,7 +146,7 @@ impl Want {
 /// # Errors
 /// When the disk cannot be read.
 pub fn due(
-    store: &impl InventoryStore,
+    store: &(impl InventoryStore + ?Sized),
     settings: &Settings,
     org: &OrgId,
     now: i64,

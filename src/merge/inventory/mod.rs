@@ -7,9 +7,8 @@
 //! - [`hints`] says what an event makes stale, [`intents`] what is to be fetched, [`sweep`] what a snapshot missed.
 //! - [`state`] and [`store`] are the memory; [`marks`] are the words between the fold and who fetches.
 //!
-//! Nothing here is wired into [`super::Fold`] yet. Who does it gives each record to [`Inventory::apply`], an event with
-//! whether it was fresh, commits [`Inventory::finish`] in the same store transaction as the rest, and makes records of
-//! the outputs.
+//! [`super::Fold`] gives each record to [`Inventory::apply`], an event with whether it was fresh, and commits
+//! [`Inventory::finish`] in the same store transaction as the rest.
 
 mod content;
 mod fetches;

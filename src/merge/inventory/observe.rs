@@ -314,7 +314,7 @@ fn way(origin: Origin) -> Option<Way> {
         Origin::Snapshot => Some(Way::List),
         Origin::Fetch => Some(Way::Fetch),
         Origin::Audit => Some(Way::Audit),
-        Origin::Sqs | Origin::Command => None,
+        Origin::Sqs | Origin::Poll | Origin::Backfill | Origin::Archive | Origin::Command => None,
     }
 }
 

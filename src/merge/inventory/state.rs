@@ -198,7 +198,7 @@ impl<S: InventoryStore> State<'_, S> {
 ///
 /// # Errors
 /// When the disk cannot be read.
-pub fn head(store: &impl InventoryStore, slot: &Slot) -> Result<Option<Head>, StoreError> {
+pub fn head(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Option<Head>, StoreError> {
     let value = store.get(&key(HEAD, slot.org.as_str(), &[slot.facet(), &slot.key]))?;
     value.map(|value| decode(&value)).transpose()
 }
@@ -207,7 +207,7 @@ pub fn head(store: &impl InventoryStore, slot: &Slot) -> Result<Option<Head>, St
 ///
 /// # Errors
 /// When the disk cannot be read.
-pub fn body(store: &impl InventoryStore, slot: &Slot) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn body(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Option<Vec<u8>>, StoreError> {
     store.get(&key(BODY, slot.org.as_str(), &[slot.facet(), &slot.key]))
 }
 
@@ -216,7 +216,7 @@ pub(super) type Open = (String, String, Want);
 
 /// Every fetch that is open in an org, and then every list of changes, as last committed, until `look` has enough.
 pub(super) fn each_want(
-    store: &impl InventoryStore,
+    store: &(impl InventoryStore + ?Sized),
     org: &OrgId,
     mut look: impl FnMut(Open) -> bool,
 ) -> Result<(), StoreError> {

@@ -42,7 +42,7 @@ fn fold(store: &mut impl StateStore, records: &[LandingRecord]) -> Vec<Verdict> 
     let mut verdicts = Vec::new();
     for record in records {
         let mut fold = Fold::new(store, 90);
-        verdicts.push(fold.apply(store.next_offset(), record, store).unwrap());
+        verdicts.push(fold.apply(store.next_offset(), record, store).unwrap().verdict);
         let changes = fold.finish(store, Vec::new());
         store.commit(&changes).unwrap();
     }

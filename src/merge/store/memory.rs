@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Bucket, Changes, DAY_MS, Seen, StateReader, StateStore, StoreError};
+use super::{Bucket, Changes, DAY_MS, Seen, StateReader, StateStore, StoreError, Ways};
+use crate::merge::inventory::{Entry, InventoryStore, MemoryInventory};
 use crate::merge::snapshots::{Roster, Snapshots};
 use crate::okta::OrgId;
 
@@ -10,10 +11,21 @@ pub struct MemoryStore {
     next_offset: u64,
     clock: i64,
     sink_position: Vec<u8>,
-    seen: HashSet<Seen>,
+    seen: HashMap<Seen, Ways>,
     buckets: BTreeMap<Bucket, i64>,
     snapshots: BTreeMap<OrgId, Snapshots>,
     rosters: BTreeMap<Roster, Vec<String>>,
+    inventory: MemoryInventory,
+}
+
+impl InventoryStore for MemoryStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inventory.get(key)
+    }
+
+    fn range(&self, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inventory.range(from, until, most)
+    }
 }
 
 impl StateStore for MemoryStore {
@@ -29,8 +41,8 @@ impl StateStore for MemoryStore {
         &self.sink_position
     }
 
-    fn contains(&self, seen: &Seen) -> Result<bool, StoreError> {
-        Ok(self.seen.contains(seen))
+    fn ways(&self, seen: &Seen) -> Result<Ways, StoreError> {
+        Ok(self.seen.get(seen).copied().unwrap_or_default())
     }
 
     fn buckets(&self) -> &BTreeMap<Bucket, i64> {
@@ -51,11 +63,11 @@ impl StateStore for MemoryStore {
         self.sink_position.clone_from(&changes.sink_position);
         for bucket in &changes.dropped {
             self.buckets.remove(bucket);
-            self.seen.retain(|seen| seen.bucket != *bucket);
+            self.seen.retain(|seen, _| seen.bucket != *bucket);
         }
         for (bucket, uuids) in &changes.seen {
             self.buckets.insert(bucket.clone(), changes.clock.div_euclid(DAY_MS));
-            self.seen.extend(uuids.iter().map(|uuid| Seen { bucket: bucket.clone(), uuid: *uuid }));
+            self.seen.extend(uuids.iter().map(|(uuid, ways)| (Seen { bucket: bucket.clone(), uuid: *uuid }, *ways)));
         }
         self.snapshots.extend(changes.snapshots.clone());
         for listed in &changes.listed {
@@ -64,6 +76,7 @@ impl StateStore for MemoryStore {
         for roster in &changes.unlisted {
             self.rosters.remove(roster);
         }
+        self.inventory.commit(changes.writes.clone());
         Ok(())
     }
 }

@@ -8,7 +8,9 @@ pub use self::redb::{RedbReader, RedbStore};
 
 use std::collections::BTreeMap;
 
+use super::inventory::{InventoryStore, Writes};
 use super::snapshots::{Roster, Snapshots};
+use crate::landing::Origin;
 use crate::okta::OrgId;
 
 /// A day of one org: the unit in which remembered uuids are dropped.
@@ -29,13 +31,48 @@ pub struct Seen {
     pub uuid: [u8; 16],
 }
 
+/// The ways by which an event has come, as a set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ways(pub u8);
+
+impl Ways {
+    /// By none: the event was never seen.
+    pub const NONE: Self = Self(0);
+    /// Okta's log streaming.
+    pub const STREAM: Self = Self(1);
+    /// The polled System Log API.
+    pub const POLL: Self = Self(2);
+    /// A reading of the past: a job, a file, an archive.
+    pub const HISTORY: Self = Self(4);
+
+    /// The way of an event of this origin.
+    pub fn of(origin: Origin) -> Self {
+        match origin {
+            Origin::Poll => Self::POLL,
+            origin if origin.is_history() => Self::HISTORY,
+            _ => Self::STREAM,
+        }
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of the other set is in this one.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
 /// What one batch of records changed. Committed as a whole or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The first record that is not part of this batch or an earlier one.
     pub next_offset: u64,
-    /// Newly seen events by bucket.
-    pub seen: BTreeMap<Bucket, Vec<[u8; 16]>>,
+    /// Events by bucket that came for the first time, or by another way than before, with all ways by now.
+    pub seen: BTreeMap<Bucket, BTreeMap<[u8; 16], Ways>>,
     /// Buckets to drop.
     pub dropped: Vec<Bucket>,
     /// The fold's clock: the newest landing time, ms since the Unix epoch.
@@ -48,6 +85,8 @@ pub struct Changes {
     pub listed: Vec<Listed>,
     /// Rosters to drop; what `listed` puts on them goes too.
     pub unlisted: Vec<Roster>,
+    /// What else is known, by key: the inventory first of all.
+    pub writes: Writes,
 }
 
 /// A key on a roster.
@@ -62,7 +101,7 @@ pub struct Listed {
 }
 
 /// Durable memory of one landing partition. One owner at a time.
-pub trait StateStore: Send {
+pub trait StateStore: InventoryStore + Send {
     /// Where to go on: everything before was committed.
     fn next_offset(&self) -> u64;
 
@@ -72,11 +111,11 @@ pub trait StateStore: Send {
     /// The sink position as last committed.
     fn sink_position(&self) -> &[u8];
 
-    /// Whether the event was committed before.
+    /// By which ways the event had come, as last committed.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    fn contains(&self, seen: &Seen) -> Result<bool, StoreError>;
+    fn ways(&self, seen: &Seen) -> Result<Ways, StoreError>;
 
     /// Every bucket, with the day (since the Unix epoch, by the fold's clock) on which something was last added.
     fn buckets(&self) -> &BTreeMap<Bucket, i64>;
@@ -98,7 +137,7 @@ pub trait StateStore: Send {
 }
 
 /// What others than the owner may know of the state, as last committed. Cheap to ask, from any thread.
-pub trait StateReader: Send + Sync {
+pub trait StateReader: InventoryStore + Send + Sync {
     /// How the reading of the org stands.
     ///
     /// # Errors

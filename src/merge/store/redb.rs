@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::{Bucket, Changes, DAY_MS, Listed, Seen, StateReader, StateStore, StoreError};
+use super::{Bucket, Changes, DAY_MS, Listed, Seen, StateReader, StateStore, StoreError, Ways};
+use crate::merge::inventory::{Entry, InventoryStore};
 use crate::merge::snapshots::{Roster, Snapshots};
 use crate::okta::OrgId;
 
 /// Layout of the file. A file of another version is refused, never guessed at: the state can be folded again.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// Pages kept in memory for one partition. Only the days of recent events are looked up, some 16 MB for a million events
 /// a day; redb's own default is 1 GiB.
@@ -23,8 +24,14 @@ const BUCKETS: TableDefinition<'_, (&str, i64), i64> = TableDefinition::new("buc
 /// Org → how the reading of its inventory stands, as JSON.
 const SNAPSHOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("snapshots");
 
-/// One table of uuids a bucket, so that dropping a bucket is dropping a table.
-type SeenTable = ReadOnlyTable<&'static [u8; 16], ()>;
+/// What else is known, by key: the inventory first of all.
+const STATE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("state");
+
+/// One table of uuids a bucket, with the ways by which they came, so that dropping a bucket is dropping a table.
+type SeenTable = ReadOnlyTable<&'static [u8; 16], u8>;
+
+/// The table [`STATE`], open for reading.
+type StateTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// The state of one partition in one redb file. The file is locked, so a second owner on this machine is refused.
 pub struct RedbStore {
@@ -37,6 +44,8 @@ pub struct RedbStore {
     snapshots: BTreeMap<OrgId, Snapshots>,
     /// Tables opened since the last commit: opening one costs more than looking a uuid up in it.
     open: RefCell<HashMap<Bucket, Option<SeenTable>>>,
+    /// The same of what else is known.
+    state: RefCell<Option<StateTable>>,
 }
 
 impl RedbStore {
@@ -57,6 +66,7 @@ impl RedbStore {
             buckets: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             open: RefCell::default(),
+            state: RefCell::default(),
         };
         store.load().map_err(failed)?;
         Ok(store)
@@ -95,6 +105,7 @@ impl RedbStore {
                 let (org, day) = key.value();
                 self.buckets.insert(Bucket { org: OrgId::new(org), day }, last_added.value());
             }
+            transaction.open_table(STATE)?;
             for entry in transaction.open_table(SNAPSHOTS)?.iter()? {
                 let (org, json) = entry?;
                 self.snapshots.insert(OrgId::new(org.value()), read_snapshots(json.value())?);
@@ -104,7 +115,7 @@ impl RedbStore {
         Ok(())
     }
 
-    fn table_has(&self, seen: &Seen) -> Result<bool, redb::Error> {
+    fn table_ways(&self, seen: &Seen) -> Result<Ways, redb::Error> {
         let mut open = self.open.borrow_mut();
         if !open.contains_key(&seen.bucket) {
             let transaction = self.database.begin_read()?;
@@ -116,9 +127,22 @@ impl RedbStore {
             open.insert(seen.bucket.clone(), table);
         }
         match open.get(&seen.bucket).and_then(Option::as_ref) {
-            Some(table) => Ok(table.get(&seen.uuid)?.is_some()),
-            None => Ok(false),
+            Some(table) => Ok(table.get(&seen.uuid)?.map_or(Ways::NONE, |ways| Ways(ways.value()))),
+            None => Ok(Ways::NONE),
         }
+    }
+
+    /// Reads of the table [`STATE`], which is opened once between two commits.
+    fn with_state<R>(&self, read: impl FnOnce(&StateTable) -> Result<R, redb::Error>) -> Result<R, StoreError> {
+        let look = || {
+            let mut open = self.state.borrow_mut();
+            let table = match open.take() {
+                Some(table) => table,
+                None => self.database.begin_read()?.open_table(STATE)?,
+            };
+            read(open.insert(table))
+        };
+        look().map_err(|source| StoreError { operation: "be read", source })
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), redb::Error> {
@@ -138,12 +162,10 @@ impl RedbStore {
             }
             for (bucket, uuids) in &changes.seen {
                 buckets.insert((bucket.org.as_str(), bucket.day), today)?;
-                let mut sorted = uuids.clone();
-                // Neighbours share pages, so sorted inserts touch each page once.
-                sorted.sort_unstable();
+                // Neighbours share pages, and they come sorted, so each page is touched once.
                 let mut table = transaction.open_table(seen_table(&table_name(bucket)))?;
-                for uuid in &sorted {
-                    table.insert(uuid, ())?;
+                for (uuid, ways) in uuids {
+                    table.insert(uuid, ways.0)?;
                 }
             }
             let mut snapshots = transaction.open_table(SNAPSHOTS)?;
@@ -151,10 +173,27 @@ impl RedbStore {
                 let json = serde_json::to_vec(standing).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
                 snapshots.insert(org.as_str(), json.as_slice())?;
             }
+            let mut state = transaction.open_table(STATE)?;
+            for (key, value) in &changes.writes {
+                match value {
+                    Some(value) => drop(state.insert(key.as_slice(), value.as_slice())?),
+                    None => drop(state.remove(key.as_slice())?),
+                }
+            }
         }
         write_rosters(&transaction, changes)?;
         transaction.commit()?;
         Ok(())
+    }
+}
+
+impl InventoryStore for RedbStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with_state(|table| get(table, key))
+    }
+
+    fn range(&self, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.with_state(|table| range(table, from, until, most))
     }
 }
 
@@ -171,12 +210,12 @@ impl StateStore for RedbStore {
         &self.sink_position
     }
 
-    fn contains(&self, seen: &Seen) -> Result<bool, StoreError> {
+    fn ways(&self, seen: &Seen) -> Result<Ways, StoreError> {
         // The buckets are known in memory, so the first event of a day costs no disk.
         if !self.buckets.contains_key(&seen.bucket) {
-            return Ok(false);
+            return Ok(Ways::NONE);
         }
-        self.table_has(seen).map_err(|source| StoreError { operation: "be read", source })
+        self.table_ways(seen).map_err(|source| StoreError { operation: "be read", source })
     }
 
     fn buckets(&self) -> &BTreeMap<Bucket, i64> {
@@ -202,6 +241,7 @@ impl StateStore for RedbStore {
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
         // Open tables belong to the old snapshot and would keep its pages alive.
         self.open.borrow_mut().clear();
+        self.state.borrow_mut().take();
         self.write(changes).map_err(|source| StoreError { operation: "be written", source })?;
         self.next_offset = changes.next_offset;
         self.clock = changes.clock;
@@ -219,6 +259,23 @@ impl StateStore for RedbStore {
 /// Reads what the store has committed.
 #[derive(Clone)]
 pub struct RedbReader(Arc<Database>);
+
+impl RedbReader {
+    fn with_state<R>(&self, read: impl FnOnce(&StateTable) -> Result<R, redb::Error>) -> Result<R, StoreError> {
+        let look = || read(&self.0.begin_read()?.open_table(STATE)?);
+        look().map_err(|source| StoreError { operation: "be read", source })
+    }
+}
+
+impl InventoryStore for RedbReader {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with_state(|table| get(table, key))
+    }
+
+    fn range(&self, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.with_state(|table| range(table, from, until, most))
+    }
+}
 
 impl StateReader for RedbReader {
     fn snapshots(&self, org: &OrgId) -> Result<Option<Snapshots>, StoreError> {
@@ -244,6 +301,23 @@ impl StateReader for RedbReader {
         };
         look().map_err(|source| StoreError { operation: "be read", source })
     }
+}
+
+fn get(table: &StateTable, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
+    Ok(table.get(key)?.map(|value| value.value().to_vec()))
+}
+
+fn range(table: &StateTable, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, redb::Error> {
+    // A range that ends before it begins is empty, not wrong.
+    if from >= until {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in table.range(from..until)?.take(most) {
+        let (key, value) = entry?;
+        found.push((key.value().to_vec(), value.value().to_vec()));
+    }
+    Ok(found)
 }
 
 fn read_snapshots(json: &[u8]) -> Result<Snapshots, redb::Error> {
@@ -287,9 +361,9 @@ fn places(name: &str) -> TableDefinition<'_, &'static str, u64> {
 }
 
 fn table_name(bucket: &Bucket) -> String {
-    format!("seen/{}/{}", bucket.org, bucket.day)
+    format!("ways/{}/{}", bucket.org, bucket.day)
 }
 
-fn seen_table(name: &str) -> TableDefinition<'_, &'static [u8; 16], ()> {
+fn seen_table(name: &str) -> TableDefinition<'_, &'static [u8; 16], u8> {
     TableDefinition::new(name)
 }

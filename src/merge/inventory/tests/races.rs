@@ -165,7 +165,7 @@ fn races_15_and_26_an_event_that_comes_twice_hints_once() {
         let record = world.event_record(Origin::Sqs, "user.lifecycle.create", &[("User", "00u1")], s(1));
         let mut intents = 0;
         for offset in 0..2 {
-            let fresh = fold.apply(offset, &record, &store).unwrap() == Verdict::Fresh;
+            let fresh = fold.apply(offset, &record, &store).unwrap().verdict == Verdict::Fresh;
             intents += world.take(&record, fresh).len();
             world.asked(USER, "00u1", &object("a", s(1)), s(2));
         }
@@ -339,9 +339,9 @@ fn race_24_history_hints_at_nothing_that_is_known() {
         let mut world = with_users(users(1), without);
         world.event("user.lifecycle.delete.completed", &[("User", "00u0000")], s(100));
         world.asked(USER, "00u0000", "", s(102));
-        world.event_by(Origin::Command, "user.lifecycle.create", &[("User", "00u0000")], s(-1000));
+        world.event_by(Origin::Backfill, "user.lifecycle.create", &[("User", "00u0000")], s(-1000));
         let known = world.due();
-        world.event_by(Origin::Command, "user.lifecycle.create", &[("User", "00unew")], s(-1000));
+        world.event_by(Origin::Backfill, "user.lifecycle.create", &[("User", "00unew")], s(-1000));
         known.is_empty() && world.is_gone(USER, "00u0000") && world.due() == [(USER, "00unew".to_owned())]
     });
 }
