@@ -58,6 +58,14 @@ const KAFKA_RX: &str = "okta_ocsf_kafka_received_bytes_total";
 const KAFKA_TX_ERRORS: &str = "okta_ocsf_kafka_transmit_errors_total";
 
 const VERDICT: &str = "okta_ocsf_collection_verdict";
+const LOG_READ_TO: &str = "okta_ocsf_log_read_to_timestamp_seconds";
+const LOG_COMPLETE_TO: &str = "okta_ocsf_log_complete_to_timestamp_seconds";
+const LOG_DAY: &str = "okta_ocsf_log_day_events";
+const LOG_STREAM: &str = "okta_ocsf_log_stream_alarm";
+const LOG_STREAM_NEWEST: &str = "okta_ocsf_log_stream_newest_timestamp_seconds";
+const LOG_GAP_RECOVERED: &str = "okta_ocsf_log_gap_recovered_events";
+const LOG_GAP_HEALED: &str = "okta_ocsf_log_gap_healed_timestamp_seconds";
+
 const OBJECTS: &str = "okta_ocsf_collection_objects";
 const LAST_COMPLETE: &str = "okta_ocsf_collection_last_complete_timestamp_seconds";
 
@@ -96,6 +104,13 @@ pub const ALL: &[Description] = &[
     Description(WAITING, Kind::Gauge, &["org"], "Users who wait to be published, as their groups changed with those of many others."),
     Description(DRIFT, Kind::Counter, &["org", "collection", "way"], "Changes that no event announced: `changed`, `appeared`, `vanished`."),
     Description(ALERTS, Kind::Counter, &["org", "collection", "kind"], "Alerts about the inventory: `braked`, `no_canary`, `unconfirmable`; see docs/inventory.md."),
+    Description(LOG_READ_TO, Kind::Gauge, &["org"], "Everything that Okta had persisted by then was polled, by Okta's clock."),
+    Description(LOG_COMPLETE_TO, Kind::Gauge, &["org"], "Events published before then, back to the last hole of the ledger, are all here."),
+    Description(LOG_DAY, Kind::Gauge, &["org", "way"], "Events of the last 24 hours: all, and those that came by stream, poll and history."),
+    Description(LOG_STREAM, Kind::Gauge, &["org", "reason"], "1 while the log stream does not bring every event, by why: deactivated, silent, losing; else 0."),
+    Description(LOG_STREAM_NEWEST, Kind::Gauge, &["org"], "When the newest event was published that came by the log stream."),
+    Description(LOG_GAP_RECOVERED, Kind::Gauge, &["org"], "Events of the last healed gap of the log stream that came by other ways."),
+    Description(LOG_GAP_HEALED, Kind::Gauge, &["org"], "When the last gap of the log stream was healed."),
     Description(COMMIT_SECONDS, Kind::Histogram, &[], "Committing the state and offset of one batch."),
     Description(EVENT_AGE_SECONDS, Kind::Histogram, &[], "From an event's published time to the acknowledgement of its OCSF record."),
     Description(PARTITIONS, Kind::Gauge, &[], "Landing partitions that this process owns."),
@@ -250,6 +265,29 @@ mod record {
     }
     pub fn inventory_alert(org: &str, collection: &'static str, kind: &'static str) {
         counter!(ALERTS, "org" => org.to_owned(), "collection" => collection, "kind" => kind).increment(1);
+    pub fn log_read_to(org: &str, at_ms: i64) {
+        gauge!(LOG_READ_TO, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
+    }
+    pub fn log_complete_to(org: &str, at_ms: i64) {
+        gauge!(LOG_COMPLETE_TO, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
+    }
+    pub fn log_day(org: &str, ways: [(&'static str, u64); 4]) {
+        for (way, events) in ways {
+            gauge!(LOG_DAY, "org" => org.to_owned(), "way" => way).set(events as f64);
+        }
+    }
+    pub fn log_stream(org: &str, alarm: Option<&str>, reasons: &[&'static str]) {
+        for reason in reasons {
+            let level = if alarm == Some(*reason) { 1.0 } else { 0.0 };
+            gauge!(LOG_STREAM, "org" => org.to_owned(), "reason" => *reason).set(level);
+        }
+    }
+    pub fn log_stream_newest(org: &str, at_ms: i64) {
+        gauge!(LOG_STREAM_NEWEST, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
+    }
+    pub fn log_gap(org: &str, recovered: u64, healed_ms: i64) {
+        gauge!(LOG_GAP_RECOVERED, "org" => org.to_owned()).set(recovered as f64);
+        gauge!(LOG_GAP_HEALED, "org" => org.to_owned()).set(healed_ms as f64 / 1e3);
     }
 
     pub fn okta_called(org: &str, bucket: &str) {

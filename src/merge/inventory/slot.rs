@@ -72,7 +72,7 @@ pub(super) fn is_part(collection: &'static Collection) -> bool {
     !is_core(collection) && of_kind(kind(collection)).any(is_core)
 }
 
-fn kind(collection: &Collection) -> &'static str {
+pub(super) fn kind(collection: &Collection) -> &'static str {
     collection.facet.split('.').next().unwrap_or(collection.facet)
 }
 
@@ -81,7 +81,8 @@ fn is_core(collection: &Collection) -> bool {
     collection.facet == kind || collection.facet.strip_prefix(kind) == Some(".core")
 }
 
-fn of_kind(wanted: &'static str) -> impl Iterator<Item = &'static Collection> {
+/// The collections of things of a type.
+pub(super) fn of_kind(wanted: &'static str) -> impl Iterator<Item = &'static Collection> {
     COLLECTIONS.iter().filter(move |collection| kind(collection) == wanted)
 }
 

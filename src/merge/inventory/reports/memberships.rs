@@ -4,6 +4,7 @@ use super::Reading;
 use super::thing::split;
 use crate::collect::Collection;
 use crate::merge::StoreError;
+use crate::merge::inventory::memberships::groups_of;
 use crate::merge::inventory::reports::Reporter;
 use crate::merge::inventory::slot::Slot;
 use crate::merge::inventory::store::InventoryStore;
@@ -19,7 +20,7 @@ impl<S: InventoryStore> Reporter<'_, S> {
         if let Some(list) = self.list(user, "user.groups", readings)? {
             return Ok(Some(split(&list)));
         }
-        let Some(ids) = self.ids_of_groups(user)? else { return Ok(None) };
+        let Some(ids) = groups_of(&self.state.layered(), self.org, &user.key)? else { return Ok(None) };
         let Some(groups) = Collection::find("groups") else { return Ok(None) };
         let mut bodies = Vec::with_capacity(ids.len());
         for id in ids {
@@ -28,12 +29,5 @@ impl<S: InventoryStore> Reporter<'_, S> {
             bodies.push(known.unwrap_or_else(|| serde_json::json!({"id": id}).to_string().into_bytes()));
         }
         Ok(Some(bodies))
-    }
-
-    /// The ids of the groups that a user is in by the lists of their members, in their order; `None` if nothing keeps
-    /// them.
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self)] // as those will need that keep them
-    fn ids_of_groups(&self, _user: &Slot) -> Result<Option<Vec<String>>, StoreError> {
-        Ok(None)
     }
 }
