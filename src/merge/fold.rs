@@ -47,11 +47,16 @@ pub struct Fold {
 impl Fold {
     /// Goes on where the store ends.
     pub fn new(store: &impl StateStore, window_days: u32) -> Self {
+        Self::with(store, window_days, inventory::Settings::default())
+    }
+
+    /// The same, with an inventory that is kept like this.
+    pub fn with(store: &impl StateStore, window_days: u32, settings: inventory::Settings) -> Self {
         Self {
             window_days: i64::from(window_days),
             pending: HashMap::new(),
             listed: HashSet::new(),
-            inventory: Inventory::new(inventory::Settings::default()),
+            inventory: Inventory::new(settings),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -71,32 +76,37 @@ impl Fold {
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Folded, StoreError> {
-        let verdict = match &record.content {
+        let (verdict, is_news) = match &record.content {
             Content::Event { uuid, published } => {
                 let day = published.div_euclid(DAY_MS);
                 let bucket = Bucket { org: record.org.clone(), day };
                 self.see(Seen { bucket, uuid: uuid.into_bytes() }, Ways::of(record.origin), store)?
             }
-            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
+            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => {
+                (self.note(record, store)?, false)
+            }
         };
-        let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
+        let outputs = self.inventory.apply(record, is_news, store)?;
         self.changes.clock = self.changes.clock.max(record.landed_at);
         self.changes.next_offset = offset + 1;
         Ok(Folded { verdict, outputs })
     }
 
-    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
+    /// Whether the event was never seen, and whether it is news to the inventory. That an event was read as history says
+    /// nothing there, so that it is news when it comes live behind that.
+    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, bool), StoreError> {
         let before = match self.pending.get(&seen) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
         };
         let verdict = if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate };
+        let is_news = before == Ways::NONE || before == Ways::HISTORY && way != Ways::HISTORY;
         if !before.has(way) {
             let ways = before.and(way);
             self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
             self.pending.insert(seen, ways);
         }
-        Ok(verdict)
+        Ok((verdict, is_news))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
@@ -138,6 +148,12 @@ impl Fold {
             self.listed.insert(entry);
         }
         Ok(())
+    }
+
+    /// For tests that take a guard away.
+    #[cfg(test)]
+    pub(super) fn inventory(&mut self) -> &mut Inventory {
+        &mut self.inventory
     }
 
     /// Passes over a place of the log that holds no event.
