@@ -69,12 +69,17 @@ pub fn check_way_in(api: &ApiConfig) -> Result<(), Fatal> {
     Client::new(api, &[], 0).map(|_| ())
 }
 
-/// Reads the org until stopped.
+/// Reads the org until stopped. `gate` is the one that all of this org's calls pass.
 ///
 /// # Errors
 /// When the landing log cannot be written until a person acts.
-pub async fn run(settings: Settings, ends: Ends, health: Component, stop: CancellationToken) -> Result<(), Fatal> {
-    let gate = Gate::new(settings.org.as_str(), share::policy(&settings.quota), settings.pace);
+pub async fn run(
+    settings: Settings,
+    ends: Ends,
+    gate: Gate,
+    health: Component,
+    stop: CancellationToken,
+) -> Result<(), Fatal> {
     let access = Access { settings, ends, gate };
     let collector = Collector { access: access.clone(), health };
     // All of them wait for answers and for time, so one task is enough for them.

@@ -9,6 +9,7 @@ mod fold;
 pub mod inventory;
 pub mod snapshots;
 mod store;
+pub mod system_log;
 
 pub use fold::{Fold, Folded, Verdict};
 pub use store::{

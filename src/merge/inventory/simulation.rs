@@ -31,5 +31,4 @@ fn without_a_guard_some_world_ends_otherwise() {
     lost(Guard::Tombstones, Rules::ROUGH, |faults| faults.resurrections);
     lost(Guard::AskBeforeBurying, Rules::ROUGH, |faults| faults.false_tombstones);
     lost(Guard::AskAgain, Rules::HOT, |faults| faults.divergent);
-    lost(Guard::History, Rules::ROUGH, |faults| faults.stirred);
 }

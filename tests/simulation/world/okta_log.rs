@@ -1,15 +1,15 @@
 //! Okta's System Log, its polled API and its log stream.
 
 use okta_ocsf::landing::{Content, LandingRecord, Origin};
-use okta_ocsf::merge::cursors;
+use okta_ocsf::merge::system_log::{CURSOR, Cursor, standing};
 use uuid::Uuid;
 
-use super::World;
 use super::agenda::{Action, Producer, Round};
 use super::org::Told;
+use super::{BEGIN, World};
 
-/// The name of the cursor of the polled API.
-const CURSOR: &str = "system_log";
+/// How long the stream may take before its silence is told, ms.
+const STREAM_GRACE: i64 = 600_000;
 
 /// Events of one answer at most: few, so that full pages happen.
 const PAGE: usize = 10;
@@ -103,7 +103,7 @@ impl World<'_> {
         }
         let is_down = self.polls_fail_until.is_some_and(|until| (until - 150_000..until).contains(&self.now));
         let Some(collector) = self.collectors.get(&generation).filter(|_| !is_down) else { return };
-        let (machine, from) = (collector.machine, collector.cursor);
+        let (machine, off, from) = (collector.machine, collector.off, collector.cursor);
         let page: Vec<usize> = self.okta_log.persisted.iter().skip(from).take(PAGE).copied().collect();
         if page.is_empty() {
             return;
@@ -112,7 +112,15 @@ impl World<'_> {
         let next = from + page.len();
         let mut records: Vec<_> =
             page.iter().map(|number| self.event_record(*number, Origin::Poll, landed_at)).collect();
-        let (content, value) = (Content::Cursor { name: CURSOR.into() }, next.to_string().into_bytes());
+        let cursor = Cursor {
+            next: next.to_string(),
+            from: BEGIN,
+            asked: self.now + off,
+            end: page.len() < PAGE,
+            events: page.len() as u64,
+            stream_grace: self.rules.stream.then_some(STREAM_GRACE),
+        };
+        let (content, value) = (Content::Cursor { name: CURSOR.into() }, serde_json::to_vec(&cursor).unwrap());
         records.push(LandingRecord { org: self.id.clone(), origin: Origin::Poll, landed_at, content, value });
         let answered = self.now + self.random.ms(10, 300);
         let then = (page.len() == PAGE).then_some((1, Action::Poll(generation, Round::Rest)));
@@ -124,8 +132,8 @@ impl World<'_> {
 
     /// Where the committed state of a machine says that polling goes on.
     pub fn cursor_of(&self, machine: usize) -> usize {
-        let place = cursors::place(&self.machines[machine].store, &self.id, CURSOR).unwrap();
-        let place = place.and_then(|place| String::from_utf8(place).ok()?.parse().ok());
+        let cursor = standing(&self.machines[machine].store, &self.id).unwrap().cursor;
+        let place = cursor.and_then(|cursor| cursor.next.parse().ok());
         place.unwrap_or(self.okta_log.history)
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use okta_ocsf::merge::inventory::{Output as Said, last_sent};
+use okta_ocsf::landing::{Content, LandingRecord};
+use okta_ocsf::merge::inventory::last_sent;
 use okta_ocsf::merge::{Fold, Folded, StateStore, Verdict};
 use okta_ocsf::publish::SourceId;
 
 use super::World;
 use super::agenda::Action;
 use super::collector::Collector;
-use super::oracle::News;
 
 /// An owner of the partition.
 pub struct Owner {
@@ -24,8 +24,8 @@ pub struct Owner {
     position: u64,
     /// Where the log ended when it came.
     end: u64,
-    /// What the batch says that is not committed yet; none if there is no batch.
-    batch: Option<Vec<News>>,
+    /// The first record of the batch that is not committed yet; none if there is no batch.
+    batch: Option<u64>,
     /// It will look for records by itself.
     awake: bool,
 }
@@ -56,10 +56,12 @@ impl Output {
     }
 }
 
-/// How many outputs a record has: the event itself, and what the inventory says after it.
-fn outputs(folded: &Folded) -> u32 {
-    let said = folded.outputs.iter().filter(|output| !matches!(output, Said::Intent(_))).count();
-    u32::from(folded.verdict == Verdict::Fresh) + said as u32
+/// The outputs of a record, by their indices: first the event itself, then what the inventory has to say.
+fn outputs(record: &LandingRecord, folded: &Folded) -> impl Iterator<Item = u32> + use<> {
+    let is_event = matches!(record.content, Content::Event { .. });
+    let event = (folded.verdict == Verdict::Fresh).then_some(0);
+    let first = u32::from(is_event);
+    event.into_iter().chain((first..).take(folded.reports.len()))
 }
 
 impl World<'_> {
@@ -104,14 +106,12 @@ impl World<'_> {
         let until = (owner.position + most).min(self.log.len() as u64);
         let dies = self.rules.deaths.is_some() && self.is_busy() && self.random.once_in(400);
         let dies_at = owner.position + self.random.below(until - owner.position);
-        let mut news = Vec::new();
         for offset in owner.position..until {
             let store = &self.machines[owner.machine].store;
             let folded = owner.fold.apply(offset, &self.log[offset as usize], store).unwrap();
-            self.news(&folded, &mut news);
-            let outputs = outputs(&folded);
+            let outputs = outputs(&self.log[offset as usize], &folded);
             self.judge(offset, folded);
-            for index in 0..outputs {
+            for index in outputs {
                 let id = SourceId { partition: 0, offset, index };
                 if offset < owner.published_before || owner.known.contains(&id) {
                     self.report.suppressed += 1;
@@ -124,7 +124,8 @@ impl World<'_> {
                 }
             }
         }
-        (owner.position, owner.batch) = (until, Some(news));
+        owner.batch = Some(owner.position);
+        owner.position = until;
         let acknowledged = self.now + self.random.ms(2, 40);
         self.owner = Some(owner);
         self.agenda.at(acknowledged, Action::Commit(generation));
@@ -146,8 +147,8 @@ impl World<'_> {
         store.commit(&changes).unwrap();
         owner.known = owner.known.split_off(&SourceId { partition: 0, offset: changes.next_offset, index: 0 });
         let (next_offset, published_before) = (changes.next_offset, owner.published_before);
-        let news = owner.batch.take().unwrap_or_default();
-        self.accept(news);
+        let (machine, first) = (owner.machine, owner.batch.take().unwrap_or(next_offset));
+        self.look_at_commit(machine, first..next_offset);
         if self.random.once_in(dies) {
             return self.die_and_come_back();
         }

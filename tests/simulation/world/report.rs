@@ -25,6 +25,8 @@ pub struct Report {
     pub swept: u64,
     pub drifts: u64,
     pub alerts: u64,
+    /// Marks around what is told of a snapshot.
+    pub scans: u64,
     /// From a change that an event announced to its being known.
     pub staleness: Staleness,
     /// The same of changes of which no event told.
@@ -55,7 +57,7 @@ pub struct Faults {
     pub wrongly_complete: u64,
     /// Records that gave something else when they were folded again.
     pub undetermined: u64,
-    /// Events of history that moved what is known.
+    /// Things that would be known otherwise if no history had been read.
     pub stirred: u64,
     /// Fetches that are open though all is quiet.
     pub unanswered: u64,
@@ -136,6 +138,7 @@ impl Report {
         self.swept += other.swept;
         self.drifts += other.drifts;
         self.alerts += other.alerts;
+        self.scans += other.scans;
         self.staleness.add(&other.staleness);
         self.unannounced.add(&other.unannounced);
         self.fingerprint = self.fingerprint.rotate_left(1) ^ other.fingerprint;
