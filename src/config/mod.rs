@@ -5,6 +5,7 @@
 //! says everything that is wrong at once.
 
 mod aws;
+mod enrichment;
 mod kafka;
 mod load;
 mod okta;
@@ -15,6 +16,7 @@ mod validate;
 mod worker;
 
 pub use aws::{AwsConfig, QueueConfig};
+pub use enrichment::{EnrichmentConfig, PrivacyConfig};
 pub use kafka::{KafkaConfig, OauthConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TopicsConfig};
 pub use load::{ConfigError, load};
 pub(crate) use okta::is_loopback;
@@ -52,6 +54,10 @@ pub struct Config {
     pub merge: MergeConfig,
     /// The OCSF output.
     pub publish: PublishConfig,
+    /// What the inventory adds to events.
+    pub enrichment: EnrichmentConfig,
+    /// Which personal values records have only as pseudonyms.
+    pub privacy: PrivacyConfig,
     /// What happens to input that can never succeed.
     pub quarantine: QuarantineConfig,
     /// Logs, metrics and health.

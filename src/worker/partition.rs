@@ -136,7 +136,7 @@ impl PartitionWorker {
             sink: Arc::clone(&shared.sink),
             limit,
             merge: shared.config.merge.clone(),
-            mapping: Mapping::new(&shared.config.publish, Arc::clone(&shared.event_types)),
+            mapping: Mapping::new(&shared.config, Arc::clone(&shared.event_types)),
             bounds,
             stop,
         }
@@ -285,7 +285,7 @@ impl PartitionWorker {
     }
 
     fn publish(&mut self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
-        let (class, json) = match self.mapping.map(source.offset, &record) {
+        let (class, json) = match self.mapping.map(source.offset, &record, None) {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
                 let rejected = self.rejected(source, Some(&record), reason, detail, record.value.clone());
