@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::mapping::{MAX_RECORD_BYTES, validate};
 use crate::collect::{Grain, Parent};
-use crate::config::PublishConfig;
+use crate::config::Config;
 use crate::error::Chain;
 use crate::json::Tape;
 use crate::merge::inventory::reports::{
@@ -96,9 +96,10 @@ pub fn notice_of(output: &system_log::Output) -> LogNotice<'_> {
 
 impl Reporting {
     /// As the configuration says.
-    pub fn new(publish: &PublishConfig) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let publish = &config.publish;
         let options = Options { raw_data: publish.raw_data, unmapped: publish.unmapped };
-        Self { mapper: InventoryMapper::new(options), options, validate_one_in: u64::from(publish.validate_one_in) }
+        Self { mapper: InventoryMapper::new(options).with_privacy(config.privacy.privacy()), options, validate_one_in: u64::from(publish.validate_one_in) }
     }
 
     /// The record of a report, without `raw_data` if it would be too large with it.
