@@ -10,12 +10,14 @@
 //!   `audits` reads round and round what takes a call for each user. `access` is what they share with the collector.
 //! - `remedy` says what to do when a page cannot be read, `verdict` how a collection has ended, `trail` that a list leads in
 //!   a circle.
+//! - `clock` lands a tick when what waits to be published is driven by nothing else, and shows how fresh the state is.
 //! - `observe` makes records of answers, `land` lands them, `progress` is for people.
 //!
 //! Never changes merged state: what is read goes into the landing log, and only the fold makes something of it.
 
 mod access;
 mod audits;
+mod clock;
 mod collector;
 mod errands;
 mod fetch;
@@ -37,6 +39,7 @@ mod tests;
 mod trail;
 mod verdict;
 
+pub use clock::{tick, watch};
 pub use collector::{Ends, Settings, check_way_in, run};
 pub use fetch::check_object;
 pub(crate) use land::Lander;

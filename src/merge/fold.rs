@@ -1,12 +1,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cursors;
-use super::inventory::{self, Inventory};
+use super::inventory::reports::Report;
+use super::inventory::{self, Inventory, View};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
 use super::system_log::{self, SystemLog};
 use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
+use crate::okta::OrgId;
 
 /// What the fold says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +28,8 @@ pub enum Verdict {
 pub struct Folded {
     /// What the fold says of it.
     pub verdict: Verdict,
-    /// What the inventory says after it.
-    pub outputs: Vec<inventory::Output>,
+    /// What the inventory has to say after it, in the order in which it is to be published.
+    pub reports: Vec<Report>,
     /// What a person should know of the System Log after it.
     pub log: Vec<system_log::Output>,
 }
@@ -88,12 +90,18 @@ impl Fold {
             }
         };
         let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
+        let reports = self.inventory.report(record, outputs, store)?;
         let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
         Ok(match log {
-            Ok(log) => Folded { verdict, outputs, log },
-            Err(system_log::Unreadable) => Folded { verdict: Verdict::Unreadable, outputs, log: Vec::new() },
+            Ok(log) => Folded { verdict, reports, log },
+            Err(system_log::Unreadable) => Folded { verdict: Verdict::Unreadable, reports, log: Vec::new() },
         })
+    }
+
+    /// What the inventory knows as of an event that was published at this time, after the records so far.
+    pub fn knowledge<'a, S: StateStore>(&'a self, store: &'a S, org: &'a OrgId, published: i64) -> View<'a, S> {
+        self.inventory.knowledge(store, org, published)
     }
 
     /// The verdict on an event, and by which ways it had come before.

@@ -52,30 +52,53 @@ impl Collectors {
         for org in orgs {
             let Some(settings) = self.settings(org) else { continue };
             let gate = Gate::new(&org.id, share::policy(&org.quota), self.shared.pace);
-            let state = std::sync::Arc::new(state.clone());
             if let Some(settings) = self.log_settings(org) {
                 let ends = system_log::Ends {
                     landing: self.shared.landing.clone(),
                     room: self.room.clone(),
                     sink: self.shared.sink.clone(),
-                    state: state.clone(),
+                    state: std::sync::Arc::new(state.clone()),
                     committed: committed.clone(),
                     end,
                 };
                 let health = self.shared.health.component(format!("log {}", org.id));
                 tasks.push(self.spawn(system_log::run(settings, ends, gate.clone(), health, stop.clone())));
             }
-            let ends = Ends {
-                landing: self.shared.landing.clone(),
-                room: self.room.clone(),
-                state,
-                committed: committed.clone(),
-                end,
-            };
+            let ends = self.ends(state, committed, end);
             let health = self.shared.health.component(format!("collect {}", org.id));
             tasks.push(self.spawn(collect::run(settings, ends, gate, health, stop.clone())));
         }
+        tasks.extend(self.clocks(partition, state, committed, end, &stop));
         Running { stop, tasks }
+    }
+
+    /// What drives and shows the state of each org of the partition, whether it is read or not.
+    fn clocks(
+        &self,
+        partition: i32,
+        state: &RedbReader,
+        committed: &watch::Receiver<u64>,
+        end: u64,
+        stop: &CancellationToken,
+    ) -> Vec<JoinHandle<()>> {
+        let ours = |org: &&OrgConfig| partition_of(org.id.as_bytes(), self.partitions) == partition;
+        let orgs = self.shared.config.orgs.iter().filter(ours).map(|org| OrgId::new(&org.id));
+        let start = |org: OrgId| {
+            let ends = self.ends(state, committed, end);
+            let ticking = self.spawn(collect::tick(org.clone(), ends.clone(), stop.clone()));
+            [ticking, self.runtime.spawn(collect::watch(org, ends, stop.clone()))]
+        };
+        orgs.flat_map(start).collect()
+    }
+
+    fn ends(&self, state: &RedbReader, committed: &watch::Receiver<u64>, end: u64) -> Ends {
+        Ends {
+            landing: self.shared.landing.clone(),
+            room: self.room.clone(),
+            state: std::sync::Arc::new(state.clone()),
+            committed: committed.clone(),
+            end,
+        }
     }
 
     fn spawn(&self, run: impl Future<Output = Result<(), Fatal>> + Send + 'static) -> JoinHandle<()> {
