@@ -3,6 +3,7 @@
 mod collect;
 mod data_dir;
 mod ingest;
+mod log_notices;
 mod mapping;
 mod normalize;
 mod partition;

@@ -12,12 +12,14 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::mapping::Mapping;
+use super::log_notices;
 use super::reporting::{Reporting, class_of, note};
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
 use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
 use crate::merge::inventory::reports::Report;
+use crate::merge::system_log;
 use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
 use crate::okta::OrgId;
 use crate::ocsf::Class as OcsfClass;
@@ -268,7 +270,7 @@ impl PartitionWorker {
                 return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
             }
         };
-        let Folded { verdict, reports } = fold.apply(landed.offset, &record, &self.store)?;
+        let Folded { verdict, reports, log } = fold.apply(landed.offset, &record, &self.store)?;
         let (org, at) = (record.org.clone(), record.landed_at);
         // An event is the first of its record's outputs.
         let next = SourceId { index: u32::from(matches!(record.content, Content::Event { .. })), ..source };
@@ -292,7 +294,31 @@ impl PartitionWorker {
                 self.publish(record, source, batch)?;
             }
         }
-        self.tell(&reports, (&org, at), next, known, batch)
+        self.tell(&reports, (&org, at), next, known, batch)?;
+        let index = u32::try_from(reports.len()).map_or(u32::MAX, |told| next.index.saturating_add(told));
+        self.tell_of_log(&log, (&org, at), SourceId { index, ..next }, known, batch)
+    }
+
+    /// Publishes what a person should know of an org's System Log, as far as it is not there.
+    fn tell_of_log(
+        &self,
+        log: &[system_log::Output],
+        (org, at): (&OrgId, i64),
+        first: SourceId,
+        known: &Found,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        for (index, output) in (first.index..).zip(log) {
+            let source = SourceId { index, ..first };
+            if source.offset < self.bounds.published_before || known.has(log_notices::CLASS, source) {
+                batch.suppressed += 1;
+                continue;
+            }
+            let output = log_notices::record(source, org, at, output);
+            *batch.published.entry(output.class).or_default() += 1;
+            self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+        }
+        Ok(())
     }
 
     /// Publishes what the inventory has to say after a record of an org and a time, as far as it is not there.
