@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::Shared;
-use super::mapping::Mapping;
 use super::log_notices;
+use super::mapping::Mapping;
 use super::reporting::{Reporting, class_of, note};
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
@@ -21,8 +21,8 @@ use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, Land
 use crate::merge::inventory::reports::Report;
 use crate::merge::system_log;
 use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
-use crate::okta::OrgId;
 use crate::ocsf::Class as OcsfClass;
+use crate::okta::OrgId;
 use crate::publish::{Body, Busy, Found, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
 
@@ -246,13 +246,7 @@ impl PartitionWorker {
         Ok(records)
     }
 
-    fn take(
-        &mut self,
-        landed: LandedRecord,
-        fold: &mut Fold,
-        known: &Found,
-        batch: &mut Batch,
-    ) -> Result<(), Trouble> {
+    fn take(&mut self, landed: LandedRecord, fold: &mut Fold, known: &Found, batch: &mut Batch) -> Result<(), Trouble> {
         // A log may give a record again around a seek; it is part of the state already.
         if landed.offset < self.store.next_offset() {
             return Ok(());
