@@ -12,6 +12,7 @@ mod control;
 mod deeds;
 mod events;
 mod faults;
+mod history;
 mod inventory;
 mod logs;
 mod org;
@@ -159,6 +160,18 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     cursor_life: u64,
 
+    /// How many days of log there are from before the org was started
+    #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=400))]
+    history_days: u64,
+
+    /// How many events there are on each of these days
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    history_per_day: u64,
+
+    /// The log gives a question about more time than this up, in seconds of the org's time
+    #[arg(long, value_name = "SECONDS")]
+    widest_log_query: Option<u64>,
+
     /// How many deeds change the org in a second of its time, each with an event
     #[arg(long, value_name = "RATE", default_value = "0", value_parser = rate_or_none)]
     mutations_per_second: f64,
@@ -217,6 +230,8 @@ fn settings(arguments: &Arguments) -> Result<Settings> {
         replica_lag: Duration::from_secs(arguments.replica_lag),
         cursor_life: Duration::from_secs(arguments.cursor_life),
         event_delay: Duration::from_millis(arguments.event_delay_ms),
+        history: (arguments.history_days, if arguments.history_days > 0 { arguments.history_per_day } else { 0 }),
+        widest_log_query: arguments.widest_log_query.map(Duration::from_secs),
         poison: if arguments.no_stream { 0 } else { arguments.poison },
         streams: !arguments.no_stream,
     })
