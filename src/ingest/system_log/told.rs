@@ -10,12 +10,18 @@ use crate::telemetry::metrics;
 pub(super) struct Told {
     /// The alarm that is open: when it was raised, and why.
     alarm: Option<(i64, Reason)>,
-    /// When the newest gap was healed, and how many losses there were; nothing before the first look, as what was
-    /// before this process began was told by another.
-    before: Option<(Option<i64>, usize)>,
+    /// When the newest gap was healed, and where the newest loss ends.
+    healed_at: Option<i64>,
+    lost_until: Option<i64>,
 }
 
 impl Told {
+    /// What was before this process began was told by another; an alarm that is open is told again.
+    pub fn begin(&mut self, standing: &Standing) {
+        self.healed_at = standing.gaps.last().map(|gap| gap.healed_at);
+        self.lost_until = standing.lost.last().map(|(_, until)| *until);
+    }
+
     /// Tells what is new.
     pub fn tell(&mut self, org: &OrgId, standing: &Standing) {
         let alarm = standing.watch.as_ref().and_then(|watch| watch.alarm.as_ref());
@@ -28,18 +34,15 @@ impl Told {
             raise(org, alarm);
         }
         self.alarm = open;
-        let healed_at = standing.gaps.last().map(|gap| gap.healed_at);
-        if let Some((known, lost)) = self.before {
-            for gap in standing.gaps.iter().filter(|gap| Some(gap.healed_at) > known) {
-                healed(org, gap);
-            }
-            for (from, until) in standing.lost.iter().skip(lost) {
-                tracing::error!(
-                    %org, from, until, "Okta no longer had this part of its System Log: events of it may be missing for good"
-                );
-            }
+        for gap in standing.gaps.iter().filter(|gap| Some(gap.healed_at) > self.healed_at) {
+            healed(org, gap);
         }
-        self.before = Some((healed_at, standing.lost.len()));
+        for (from, until) in standing.lost.iter().filter(|(_, until)| Some(*until) > self.lost_until) {
+            tracing::error!(
+                %org, from, until, "Okta no longer had this part of its System Log: events of it may be missing for good"
+            );
+        }
+        self.begin(standing);
     }
 }
 
