@@ -3,7 +3,6 @@
 mod collect;
 mod data_dir;
 mod ingest;
-mod log_notices;
 mod mapping;
 mod normalize;
 mod partition;

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::Shared;
-use super::log_notices;
 use super::mapping::Mapping;
-use super::reporting::{Reporting, class_of, note};
+use super::reporting::{Reporting, class_of, note, note_log, notice_of};
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
@@ -21,7 +20,7 @@ use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, Land
 use crate::merge::inventory::reports::Report;
 use crate::merge::system_log;
 use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
-use crate::ocsf::Class as OcsfClass;
+use crate::ocsf::{Class as OcsfClass, log_notice};
 use crate::okta::OrgId;
 use crate::publish::{Body, Busy, Found, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
@@ -289,27 +288,29 @@ impl PartitionWorker {
             }
         }
         self.tell(&reports, (&org, at), next, known, batch)?;
-        let index = u32::try_from(reports.len()).map_or(u32::MAX, |told| next.index.saturating_add(told));
-        self.tell_of_log(&log, (&org, at), SourceId { index, ..next }, known, batch)
+        let next = SourceId { index: next.index + u32::try_from(reports.len()).unwrap_or(u32::MAX), ..next };
+        self.tell_log(&log, (&org, at), next, known, batch)
     }
 
-    /// Publishes what a person should know of an org's System Log, as far as it is not there.
-    fn tell_of_log(
-        &self,
-        log: &[system_log::Output],
+    /// Publishes what a person should know of the System Log after a record, as far as it is not there.
+    fn tell_log(
+        &mut self,
+        notices: &[system_log::Output],
         (org, at): (&OrgId, i64),
         first: SourceId,
         known: &Found,
         batch: &mut Batch,
     ) -> Result<(), Trouble> {
-        for (index, output) in (first.index..).zip(log) {
+        for (index, output) in (first.index..).zip(notices) {
             let source = SourceId { index, ..first };
-            if source.offset < self.bounds.published_before || known.has(log_notices::CLASS, source) {
+            let (class, json) = log_notice(org, at, &notice_of(output));
+            if source.offset < self.bounds.published_before || known.has(class, source) {
                 batch.suppressed += 1;
                 continue;
             }
-            let output = log_notices::record(source, org, at, output);
-            *batch.published.entry(output.class).or_default() += 1;
+            note_log(org, output);
+            *batch.published.entry(class).or_default() += 1;
+            let output = OutputRecord { class, key: org.to_string(), source, body: Body::Record(json) };
             self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
         }
         Ok(())
