@@ -11,7 +11,7 @@ use super::log::Log;
 use super::reread::Rereading;
 use super::settings::Settings;
 use super::stream::{self, StreamLook};
-use super::told::{self, Told};
+use super::told;
 use super::{SCOPE, Trouble, millis, of_log, time};
 use crate::ack::NotDelivered;
 use crate::collect::{Lander, Room};
@@ -96,7 +96,6 @@ struct Poller {
     rereading: Option<Rereading>,
     /// The window that was read again last: until its mark is folded, the state still asks for it.
     reread: Option<(i64, i64)>,
-    told: Told,
     /// When the day was counted last, by the steady clock.
     measured: i64,
 }
@@ -127,7 +126,6 @@ impl Poller {
             place: None,
             rereading: None,
             reread: None,
-            told: Told::default(),
             measured: i64::MIN,
         })
     }
@@ -196,7 +194,6 @@ impl Poller {
     async fn begin(&mut self) -> Result<Place, Trouble> {
         let now = self.log.now_ms().await?;
         let standing = self.standing()?;
-        self.told.begin(&standing);
         let recent = standing.read_to.is_none_or(|read_to| read_to > now - RETENTION_MS);
         let known = standing.cursor.as_ref().filter(|_| recent);
         let resumed = known.and_then(|cursor| Some((of_log().resume(&cursor.next).ok()?, cursor.from)));
@@ -253,7 +250,6 @@ impl Poller {
     /// Tells people how it stands.
     fn tell(&mut self, standing: &Standing) -> Result<(), Trouble> {
         let (org, pace) = (&self.settings.org, self.settings.pace);
-        self.told.tell(org, standing);
         let every = self.cadence(standing);
         self.log.health.ready(told::summary(standing, self.settings.stream.as_ref(), every));
         if pace.steady_ms() - self.measured >= MEASURED_MS || self.measured == i64::MIN {
