@@ -68,8 +68,14 @@ pub fn note(org: &OrgId, report: &Report) {
 pub fn note_log(org: &OrgId, output: &system_log::Output) {
     match output {
         system_log::Output::Alarm(alarm) => {
-            let (reason, missing) = (alarm.reason.word(), alarm.missing);
-            tracing::warn!(%org, reason, since = alarm.since, missing, "the log stream does not bring what it should");
+            let (reason, since, missing) = (alarm.reason.word(), alarm.since, alarm.missing);
+            match alarm.reason {
+                system_log::Reason::Deactivated => tracing::error!(
+                    %org, reason, since, missing,
+                    "the log stream does not bring what it should: a super admin must activate it (Reports > Log Streaming)"
+                ),
+                _ => tracing::warn!(%org, reason, since, missing, "the log stream does not bring what it should"),
+            }
         }
         system_log::Output::Healed(gap) => {
             let (from, until, recovered) = (gap.from, gap.until, gap.recovered);
