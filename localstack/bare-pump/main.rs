@@ -88,7 +88,7 @@ async fn pump(queue: &SqsQueue, producer: &Producer, topic: &str, batch: Vec<Del
             partition: None,
             key: b"acme",
             headers: &[],
-            payload: message.body.as_bytes(),
+            payload: Some(message.body.as_bytes()),
             timestamp: None,
         };
         anyhow::ensure!(producer.send(outgoing, tally.ack()).is_ok(), "the producer is full");

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::inventory::{self, Inventory};
 use super::snapshots::{Keys, Roster};
@@ -35,7 +35,6 @@ pub struct Folded {
 pub struct Fold {
     /// How long an event is remembered after the last event of its day came in, days.
     window_days: i64,
-    pending: HashMap<Seen, Ways>,
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
@@ -47,7 +46,6 @@ impl Fold {
     pub fn new(store: &impl StateStore, window_days: u32) -> Self {
         Self {
             window_days: i64::from(window_days),
-            pending: HashMap::new(),
             listed: HashSet::new(),
             inventory: Inventory::new(inventory::Settings::default()),
             changes: Changes {
@@ -84,17 +82,19 @@ impl Fold {
     }
 
     fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
-        let before = match self.pending.get(&seen) {
+        let pending = self.changes.seen.get_mut(&seen.bucket);
+        let before = match pending.as_ref().and_then(|pending| pending.get(&seen.uuid)) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
         };
-        let verdict = if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate };
         if !before.has(way) {
             let ways = before.and(way);
-            self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
-            self.pending.insert(seen, ways);
+            match pending {
+                Some(pending) => drop(pending.insert(seen.uuid, ways)),
+                None => drop(self.changes.seen.entry(seen.bucket).or_default().insert(seen.uuid, ways)),
+            }
         }
-        Ok(verdict)
+        Ok(if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate })
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
@@ -140,7 +140,6 @@ impl Fold {
 
     /// What the batch changed, to be committed; the next batch starts on top of it.
     pub fn finish(&mut self, store: &impl StateStore, sink_position: Vec<u8>) -> Changes {
-        self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
         self.changes.writes = self.inventory.finish().writes;

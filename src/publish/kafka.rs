@@ -28,7 +28,7 @@ impl Sink for KafkaSink {
             partition: Some(record.source.partition),
             key: record.org.as_str().as_bytes(),
             headers: &[("landing", landing.as_bytes())],
-            payload: &record.json,
+            payload: Some(&record.json),
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
@@ -44,7 +44,7 @@ impl Sink for KafkaSink {
             partition: from.map(|source| source.partition),
             key: rejected.org.as_ref().map_or(b"", |org| org.as_str().as_bytes()),
             headers: &headers,
-            payload: &rejected.bytes,
+            payload: Some(&rejected.bytes),
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))

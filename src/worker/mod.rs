@@ -1,5 +1,6 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
+mod changelog;
 mod collect;
 mod data_dir;
 mod ingest;
@@ -25,6 +26,11 @@ use crate::ocsf::EventTypes;
 use crate::okta::Pace;
 use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
 use crate::telemetry::{Component, Health, metrics, serve};
+
+/// How the topic of the changelogs is kept. What somebody overwrote in vain must still be there when the next owner comes
+/// to heal it: that may take him a day. That something is gone must be known to an owner who was away for as long.
+const COMPACTED: &[(&str, &str)] =
+    &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "86400000"), ("delete.retention.ms", "86400000")];
 
 /// Where the first fatal error of any part is told. Small: one is enough to stop everything.
 type FatalSender = mpsc::Sender<Fatal>;
@@ -252,15 +258,21 @@ async fn make_topics(
 ) -> Result<Option<i32>, Fatal> {
     let Some(kafka) = &config.kafka else { return Ok(Some(1)) };
     let retention_ms = i64::from(config.merge.dedupe_window_days) * 86_400_000;
-    let landing =
-        [TopicSpec { name: config.landing.topic.clone(), min_partitions: None, retention_ms: Some(retention_ms) }];
+    let landing = [TopicSpec {
+        name: config.landing.topic.clone(),
+        min_partitions: None,
+        retention_ms: Some(retention_ms),
+        settings: &[],
+    }];
     let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
         return Ok(None);
     };
     let min_partitions = partitions.first().copied();
-    let outputs: Vec<_> =
-        topics.all().map(|name| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None }).collect();
-    let made = ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?;
+    let spec = |name: &str, settings| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None, settings };
+    let outputs = topics.all().map(|name| spec(name, &[]));
+    let changelog = config.changelog_topic().map(|name| spec(&name, COMPACTED));
+    let others: Vec<_> = outputs.chain(changelog).collect();
+    let made = ensure_topics(cluster, &kafka.topics, &others, health, stop).await?;
     Ok(made.and(min_partitions))
 }
 
