@@ -166,20 +166,39 @@ fn decode_shape(body: &[u8], shape: &Shape<'_>, orgs: &QueueOrgs) -> Vec<Result<
     }
 }
 
+/// A LogEvent as the System Log API gives it. `most` is the largest value that may be landed, bytes.
+///
+/// # Errors
+/// Why it can never be landed.
+pub fn log_event(bytes: &[u8], org: &OrgId, most: usize) -> Result<Arrived, Poison> {
+    if bytes.len() > most {
+        let detail = format!("{} bytes, more than the {most} that the landing log takes", bytes.len());
+        return Err(Poison { reason: "too_large", detail, bytes: bytes.to_vec() });
+    }
+    event(bytes, org, bytes)
+}
+
 /// One LogEvent; `received` is what goes to quarantine if it is none.
 fn event(bytes: &[u8], org: &OrgId, received: &[u8]) -> Result<Arrived, Poison> {
-    let poison = |reason, detail: &str| Poison { reason, detail: detail.into(), bytes: received.to_vec() };
+    let poison = |(reason, detail): Unfit| Poison { reason, detail: detail.into(), bytes: received.to_vec() };
+    let (uuid, published) = identify(bytes).map_err(poison)?;
+    Ok(Arrived { org: org.clone(), uuid, published, value: bytes.to_vec() })
+}
+
+/// Why something is no LogEvent: a reason code and more for people.
+pub type Unfit = (&'static str, &'static str);
+
+/// Uuid and `published`, ms since the Unix epoch, of one LogEvent. The JSON itself must have been checked.
+///
+/// # Errors
+/// When it has none, or is no object.
+pub fn identify(bytes: &[u8]) -> Result<(Uuid, i64), Unfit> {
     let identity: Option<Identity<'_>> = is_object(bytes).then(|| serde_json::from_slice(bytes).ok()).flatten();
-    let identity = identity.ok_or_else(|| poison("not_log_event", "the event is not an object"))?;
-    let uuid = identity.uuid.get().ok_or_else(|| poison("missing_uuid", "the event has no uuid"))?;
+    let identity = identity.ok_or(("not_log_event", "the event is not an object"))?;
+    let uuid = identity.uuid.get().ok_or(("missing_uuid", "the event has no uuid"))?;
     let published = identity.published.get().and_then(parse_ms);
-    let published = published.ok_or_else(|| poison("missing_published", "the event has no valid published time"))?;
-    Ok(Arrived {
-        org: org.clone(),
-        uuid: Uuid::try_parse(uuid).unwrap_or_else(|_| Uuid::new_v5(&ODD_UUIDS, uuid.as_bytes())),
-        published,
-        value: bytes.to_vec(),
-    })
+    let published = published.ok_or(("missing_published", "the event has no valid published time"))?;
+    Ok((Uuid::try_parse(uuid).unwrap_or_else(|_| Uuid::new_v5(&ODD_UUIDS, uuid.as_bytes())), published))
 }
 
 #[cfg(test)]

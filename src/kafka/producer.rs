@@ -36,7 +36,7 @@ pub struct Outgoing<'a> {
     pub key: &'a [u8],
     /// Header names and values.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// Value; nothing says to a compacted topic that the key is gone.
+    /// Value; `None` is a tombstone.
     pub payload: Option<&'a [u8]>,
     /// `CreateTime`, ms since the Unix epoch; `None` is now.
     pub timestamp: Option<i64>,
@@ -109,7 +109,8 @@ impl Producer {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
         let opaque = Box::new(Sent { ack, place });
-        let mut record = BaseRecord::with_opaque_to(message.topic, opaque).key(message.key).headers(headers);
+        let mut record =
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(message.topic, opaque).key(message.key).headers(headers);
         record.payload = message.payload;
         record.partition = message.partition;
         record.timestamp = message.timestamp;

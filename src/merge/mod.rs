@@ -5,10 +5,12 @@
 //! outputs, state and offset are committed in an order that someone else decides.
 
 pub mod changelog;
+pub mod cursors;
 mod fold;
 pub mod inventory;
 pub mod snapshots;
 mod store;
+pub mod system_log;
 
 pub use fold::{Fold, Folded, Verdict};
 pub use store::{

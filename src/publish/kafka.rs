@@ -1,7 +1,5 @@
-use std::collections::BTreeSet;
-
 use super::recovery::scan_tails;
-use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
+use super::{Body, Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
 use crate::ack::Ack;
 use crate::kafka::{Cluster, Outgoing, Producer, SendRefused};
 
@@ -23,12 +21,20 @@ impl KafkaSink {
 impl Sink for KafkaSink {
     fn publish(&self, record: &OutputRecord, ack: Ack) -> Result<(), Busy> {
         let landing = record.source.to_string();
+        let mut headers = vec![("landing", landing.as_bytes())];
+        let payload = match &record.body {
+            Body::Record(json) => Some(json.as_slice()),
+            Body::Tombstone { cause } => {
+                headers.push(("cause", cause.as_bytes()));
+                None
+            }
+        };
         let message = Outgoing {
             topic: self.topics.of(record.class),
             partition: Some(record.source.partition),
-            key: record.org.as_str().as_bytes(),
-            headers: &[("landing", landing.as_bytes())],
-            payload: Some(&record.json),
+            key: record.key.as_bytes(),
+            headers: &headers,
+            payload,
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
@@ -61,7 +67,7 @@ impl Sink for KafkaSink {
         from: u64,
         _: &[u8],
         stopped: &dyn Fn() -> bool,
-    ) -> Result<BTreeSet<SourceId>, PublishError> {
-        scan_tails(&self.cluster, self.topics.of_classes(), partition, from, stopped)
+    ) -> Result<Found, PublishError> {
+        scan_tails(&self.cluster, &self.topics, partition, from, stopped)
     }
 }

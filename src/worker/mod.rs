@@ -7,6 +7,7 @@ mod ingest;
 mod mapping;
 mod normalize;
 mod partition;
+mod reporting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,8 +30,7 @@ use crate::telemetry::{Component, Health, metrics, serve};
 
 /// How the topic of the changelogs is kept. What somebody overwrote in vain must still be there when the next owner comes
 /// to heal it: that may take him a day. That something is gone must be known to an owner who was away for as long.
-const COMPACTED: &[(&str, &str)] =
-    &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "86400000"), ("delete.retention.ms", "86400000")];
+const COMPACTION: &[(&str, &str)] = &[("min.compaction.lag.ms", "86400000"), ("delete.retention.ms", "86400000")];
 
 /// Where the first fatal error of any part is told. Small: one is enough to stop everything.
 type FatalSender = mpsc::Sender<Fatal>;
@@ -76,6 +76,8 @@ enum Log {
 pub struct Opened {
     /// To append.
     pub landing: Arc<dyn LandingLog>,
+    /// Whose quarantine takes what can never be landed.
+    pub sink: Arc<dyn Sink>,
     log: Log,
     topic: String,
 }
@@ -88,7 +90,12 @@ impl Opened {
     pub async fn of_cluster(config: &Config, stop: &CancellationToken) -> Result<Option<Self>, Fatal> {
         let aws = aws(config).await;
         let ends = open_ends(config, &aws, &Health::default(), stop).await?;
-        Ok(ends.map(|ends| Self { landing: ends.landing, log: ends.log, topic: config.landing.topic.clone() }))
+        Ok(ends.map(|ends| Self {
+            landing: ends.landing,
+            sink: ends.sink,
+            log: ends.log,
+            topic: config.landing.topic.clone(),
+        }))
     }
 
     /// How many workers there are on the log's cluster; none for a local log, which has one user.
@@ -103,6 +110,14 @@ impl Opened {
                 .hint("grant Describe on the group, or give --here to read in this process")
                 .because(error)
         })
+    }
+
+    /// How many records of a local log this process has still to fold; of a cluster's, the running workers know.
+    pub fn unfolded(&self) -> Option<u64> {
+        match &self.log {
+            Log::Local(log) => Some(log.unfolded()),
+            Log::Kafka(..) => None,
+        }
     }
 
     /// Watches what lands of an org from now on.
@@ -201,9 +216,10 @@ async fn run_roles(
     let mut ingest = ingest::start(&shared, &aws, &stop);
     roles.ready("all are started");
     if let Some(opened) = watched.opened {
-        let (landing, topic) = (shared.landing.clone(), shared.config.landing.topic.clone());
+        let (landing, sink) = (shared.landing.clone(), shared.sink.clone());
+        let topic = shared.config.landing.topic.clone();
         // Who does not wait for it any more has no need of it.
-        let _ = opened.send(Opened { landing, log: ends.log.clone(), topic });
+        let _ = opened.send(Opened { landing, sink, log: ends.log.clone(), topic });
     }
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -262,15 +278,22 @@ async fn make_topics(
         name: config.landing.topic.clone(),
         min_partitions: None,
         retention_ms: Some(retention_ms),
+        compacted: false,
         settings: &[],
     }];
     let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
         return Ok(None);
     };
     let min_partitions = partitions.first().copied();
-    let spec = |name: &str, settings| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None, settings };
-    let outputs = topics.all().map(|name| spec(name, &[]));
-    let changelog = config.changelog_topic().map(|name| spec(&name, COMPACTED));
+    let other = |name: &str, compacted, settings| TopicSpec {
+        name: name.to_owned(),
+        min_partitions,
+        retention_ms: None,
+        compacted,
+        settings,
+    };
+    let outputs = topics.all().map(|name| other(name, topics.is_compacted(name), &[]));
+    let changelog = config.changelog_topic().map(|name| other(&name, true, COMPACTION));
     let others: Vec<_> = outputs.chain(changelog).collect();
     let made = ensure_topics(cluster, &kafka.topics, &others, health, stop).await?;
     Ok(made.and(min_partitions))

@@ -13,3 +13,4 @@ mod mapping;
 mod security;
 mod start;
 mod support;
+mod system_log;
