@@ -72,6 +72,13 @@ impl Config {
         self.worker.roles.contains(&role)
     }
 
+    /// The topic of the changelogs, after defaults, if there is one.
+    pub fn changelog_topic(&self) -> Option<String> {
+        self.kafka.as_ref()?;
+        let default = || format!("{}.state", self.landing.topic);
+        Some(self.merge.changelog_topic.clone().unwrap_or_else(default)).filter(|name| !name.is_empty())
+    }
+
     /// Where the landing log lives, after defaults: Kafka if there is a cluster.
     pub fn landing_kind(&self) -> LandingKind {
         let default = if self.kafka.is_some() { LandingKind::Kafka } else { LandingKind::Local };

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::cursors;
 use super::inventory::reports::Report;
@@ -42,7 +42,6 @@ pub struct Folded {
 pub struct Fold {
     /// How long an event is remembered after the last event of its day came in, days.
     window_days: i64,
-    pending: HashMap<Seen, Ways>,
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
@@ -60,7 +59,6 @@ impl Fold {
     pub fn with(store: &impl StateStore, window_days: u32, settings: inventory::Settings) -> Self {
         Self {
             window_days: i64::from(window_days),
-            pending: HashMap::new(),
             listed: HashSet::new(),
             inventory: Inventory::new(settings),
             system_log: SystemLog::new(window_days),
@@ -111,17 +109,19 @@ impl Fold {
 
     /// The verdict on an event, and by which ways it had come before.
     fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, Ways), StoreError> {
-        let before = match self.pending.get(&seen) {
+        let pending = self.changes.seen.get_mut(&seen.bucket);
+        let before = match pending.as_ref().and_then(|pending| pending.get(&seen.uuid)) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
         };
-        let verdict = if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate };
         if !before.has(way) {
             let ways = before.and(way);
-            self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
-            self.pending.insert(seen, ways);
+            match pending {
+                Some(pending) => drop(pending.insert(seen.uuid, ways)),
+                None => drop(self.changes.seen.entry(seen.bucket).or_default().insert(seen.uuid, ways)),
+            }
         }
-        Ok((verdict, before))
+        Ok((if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate }, before))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
@@ -179,7 +179,6 @@ impl Fold {
 
     /// What the batch changed, to be committed; the next batch starts on top of it.
     pub fn finish(&mut self, store: &impl StateStore, sink_position: Vec<u8>) -> Changes {
-        self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
         self.changes.writes.extend(self.inventory.finish().writes);
