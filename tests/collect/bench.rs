@@ -38,9 +38,12 @@ impl Bench {
         Self { folder: tempfile::tempdir().unwrap(), orgs: String::new() }
     }
 
-    /// Adds an org; the way in and the snapshot are lines of TOML.
+    /// Adds an org, whose log nobody polls; the way in and the snapshot are lines of TOML.
     pub fn org(mut self, id: &str, url: &str, way_in: &str, snapshot: &str) -> Self {
-        let table = format!("[[org]]\nid = {id:?}\n[org.api]\nurl = {url:?}\n{way_in}\n[org.snapshot]\n{snapshot}\n");
+        let table = format!(
+            "[[org]]\nid = {id:?}\n[org.api]\nurl = {url:?}\n{way_in}\n[org.snapshot]\n{snapshot}\n\
+             [org.log]\nmode = \"off\"\n"
+        );
         self.orgs.push_str(&table);
         self
     }

@@ -192,7 +192,7 @@ impl World {
     /// What is to be fetched, as facet and key.
     pub fn due(&self) -> Vec<(&'static str, String)> {
         let settings = Settings::default();
-        let due = due(&self.store, &settings, &self.org, i64::MAX / 2, usize::MAX).unwrap();
+        let due = due(&self.store, &settings, &self.org, i64::MAX / 2, None, usize::MAX).unwrap();
         let waits = |intent: &Intent| intent.ask != Ask::Changes { since: None };
         due.into_iter().filter(waits).map(|intent| (intent.slot.facet(), intent.slot.key)).collect()
     }
