@@ -105,7 +105,11 @@ impl Reporting {
     pub fn new(config: &Config) -> Self {
         let publish = &config.publish;
         let options = Options { raw_data: publish.raw_data, unmapped: publish.unmapped };
-        Self { mapper: InventoryMapper::new(options).with_privacy(config.privacy.privacy()), options, validate_one_in: u64::from(publish.validate_one_in) }
+        Self {
+            mapper: InventoryMapper::new(options).with_privacy(config.privacy.privacy()),
+            options,
+            validate_one_in: u64::from(publish.validate_one_in),
+        }
     }
 
     /// The record of a report, without `raw_data` if it would be too large with it.

@@ -98,7 +98,10 @@ fn a_change_of_any_facet_tells_the_user_with_all_that_is_known() {
     assert_eq!(reports.len(), 2);
     let thing = thing(&reports[1]);
     let Facts::User { groups, factors, roles } = &thing.facts else { panic!("{thing:?}") };
-    assert_eq!((factors.as_deref(), roles.as_deref()), (Some(&br#"[{"id":"f1"}]"#[..]), Some(&br#"[{"id":"r1"}]"#[..])));
+    assert_eq!(
+        (factors.as_deref(), roles.as_deref()),
+        (Some(&br#"[{"id":"f1"}]"#[..]), Some(&br#"[{"id":"r1"}]"#[..]))
+    );
     assert_eq!(*groups, None, "nobody has read them");
     assert_eq!(thing.at, s(30) + 100);
     let facets: Vec<_> = thing.readings.iter().map(|reading| reading.facet).collect();
@@ -131,11 +134,12 @@ fn who_joins_or_leaves_a_group_is_told_with_it() {
     let reports = world.news();
     let told: BTreeSet<String> = reports.iter().map(word).collect();
     let by = "by group.members:00g1";
-    assert_eq!(told, BTreeSet::from([
-        format!("groups 00g1 {by}"),
-        format!("users {} {by}", id(1)),
-        format!("users {} {by}", id(3)),
-    ]));
+    assert_eq!(
+        told,
+        BTreeSet::from(
+            [format!("groups 00g1 {by}"), format!("users {} {by}", id(1)), format!("users {} {by}", id(3)),]
+        )
+    );
     let group = reports.iter().map(thing).find(|thing| thing.slot.facet() == GROUP).unwrap();
     assert_eq!(group.facts, Facts::Other { members: Some(2) });
     // The group goes, and with it its list; who was in it is in it no more.
@@ -431,7 +435,9 @@ fn records_of(deeds: &[Deed]) -> Vec<LandingRecord> {
                 let aborted = aborted.then(|| "given up".to_owned());
                 marked(&mut world, &Mark::Ended(Ended { epoch, aborted }))
             }
-            Deed::Tick => world.record(Origin::Snapshot, landing::Content::Mark { name: TICK.into() }, b"null".to_vec()),
+            Deed::Tick => {
+                world.record(Origin::Snapshot, landing::Content::Mark { name: TICK.into() }, b"null".to_vec())
+            }
             Deed::Event { key } => {
                 world.event_record(Origin::Sqs, "user.account.update_profile", &[("User", &id(*key))], now)
             }

@@ -71,7 +71,10 @@ fn a_list_says_who_came_and_who_went() {
     assert_eq!(list["added"], json!({"count": 1, "ids": ["b"]}));
     assert_eq!(list["removed"], json!({"count": 1, "ids": ["a"]}));
     let joined = said.iter().find(|said| said["facet"] == "group.members").unwrap();
-    assert_eq!((&joined["what"], &joined["cause"], &joined["key"]), (&json!("joined"), &json!("audit"), &json!("00g1")));
+    assert_eq!(
+        (&joined["what"], &joined["cause"], &joined["key"]),
+        (&json!("joined"), &json!("audit"), &json!("00g1"))
+    );
 }
 
 #[test]
@@ -97,7 +100,8 @@ fn records_of_a_snapshot_belong_to_it() {
 
 #[test]
 fn what_has_no_id_is_known_by_its_collection() {
-    let changes = [Change { facet: "threat_insight", key: "-", ..change(Said::Object(None, Some(b"{}")), Cause::List) }];
+    let changes =
+        [Change { facet: "threat_insight", key: "-", ..change(Said::Object(None, Some(b"{}")), Cause::List) }];
     let basis = Basis { key: "-", epoch: None, readings: &[], changes: &changes };
     let record = resource("threat_insight", &json!({"action": "audit"}), &basis);
     let said = &record["enrichments"][0];
@@ -124,13 +128,8 @@ fn assert_golden(name: &str, write: impl FnOnce(&mut InventoryMapper, &mut Vec<u
 #[test]
 fn a_snapshot_is_started_completed_and_cancelled() {
     let org = OrgId::new("acme");
-    let scanned = |collection, verdict, detail, objects, published| Scanned {
-        collection,
-        verdict,
-        detail,
-        objects,
-        published,
-    };
+    let scanned =
+        |collection, verdict, detail, objects, published| Scanned { collection, verdict, detail, objects, published };
     let collections = [
         scanned("users", Some("complete"), None, 100, 101),
         scanned("zones", Some("forbidden"), Some("okta.networkZones.read"), 0, 0),
