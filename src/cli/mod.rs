@@ -1,15 +1,21 @@
 //! The command line: one file a subcommand.
 
+mod backfill;
 mod bench;
 mod check;
 mod collect;
 mod config;
 mod explain;
+mod here;
 mod lines;
+mod moving;
+mod orgs;
+mod reprocess;
 mod run;
 mod tail;
 mod transform;
 mod validate;
+mod words;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -45,6 +51,8 @@ enum Command {
     Explain(explain::Explain),
     Check(check::Check),
     Collect(collect::Collect),
+    Backfill(backfill::Backfill),
+    Reprocess(reprocess::Reprocess),
     Tail(tail::Tail),
     Config(config::ConfigCommand),
     Bench(bench::Bench),
@@ -59,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.main(),
         Command::Check(check) => check.main(),
         Command::Collect(collect) => collect.main(),
+        Command::Backfill(backfill) => backfill.main(),
+        Command::Reprocess(reprocess) => reprocess.main(),
         Command::Tail(tail) => tail.main(),
         Command::Config(config) => config.main(),
         Command::Bench(bench) => bench.main(),

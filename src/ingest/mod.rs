@@ -1,7 +1,10 @@
-//! What brings events in. Looks at an event only as far as org, uuid and time; `sqs/design.md` tells the queue's story.
+//! What brings events in. Looks at an event only as far as org, uuid and time; `sqs/design.md` tells the queue's story,
+//! `backfill/design.md` that of history.
 
+pub mod archive;
+pub mod backfill;
 mod envelope;
 pub mod files;
 pub mod sqs;
 
-pub use envelope::{Arrived, Poison, QueueOrgs, decode};
+pub use envelope::{Arrived, Poison, QueueOrgs, Unfit, decode, identify};

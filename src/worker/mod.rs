@@ -6,6 +6,7 @@ mod ingest;
 mod mapping;
 mod normalize;
 mod partition;
+pub mod reprocess;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +71,8 @@ enum Log {
 pub struct Opened {
     /// To append.
     pub landing: Arc<dyn LandingLog>,
+    /// Whose quarantine takes what can never be landed.
+    pub sink: Arc<dyn Sink>,
     log: Log,
     topic: String,
 }
@@ -82,7 +85,12 @@ impl Opened {
     pub async fn of_cluster(config: &Config, stop: &CancellationToken) -> Result<Option<Self>, Fatal> {
         let aws = aws(config).await;
         let ends = open_ends(config, &aws, &Health::default(), stop).await?;
-        Ok(ends.map(|ends| Self { landing: ends.landing, log: ends.log, topic: config.landing.topic.clone() }))
+        Ok(ends.map(|ends| Self {
+            landing: ends.landing,
+            sink: ends.sink,
+            log: ends.log,
+            topic: config.landing.topic.clone(),
+        }))
     }
 
     /// How many workers there are on the log's cluster; none for a local log, which has one user.
@@ -97,6 +105,14 @@ impl Opened {
                 .hint("grant Describe on the group, or give --here to read in this process")
                 .because(error)
         })
+    }
+
+    /// How many records of a local log this process has still to fold; of a cluster's, the running workers know.
+    pub fn unfolded(&self) -> Option<u64> {
+        match &self.log {
+            Log::Local(log) => Some(log.unfolded()),
+            Log::Kafka(..) => None,
+        }
     }
 
     /// Watches what lands of an org from now on.
@@ -195,9 +211,10 @@ async fn run_roles(
     let mut ingest = ingest::start(&shared, &aws, &stop);
     roles.ready("all are started");
     if let Some(opened) = watched.opened {
-        let (landing, topic) = (shared.landing.clone(), shared.config.landing.topic.clone());
+        let (landing, sink) = (shared.landing.clone(), shared.sink.clone());
+        let topic = shared.config.landing.topic.clone();
         // Who does not wait for it any more has no need of it.
-        let _ = opened.send(Opened { landing, log: ends.log.clone(), topic });
+        let _ = opened.send(Opened { landing, sink, log: ends.log.clone(), topic });
     }
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),

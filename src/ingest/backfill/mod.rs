@@ -24,5 +24,5 @@ pub use estimate::Estimate;
 pub use job::{Job, JobKey};
 pub use land::{Count, Ends};
 pub use org::{Backfill, Ended, Finish, Settings, Summary};
-pub use progress::{Phase, Progress, Report};
+pub use progress::{Phase, Report};
 pub use span::{Moment, SETTLE_MS, Span, SpanError};

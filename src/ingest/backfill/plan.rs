@@ -174,10 +174,15 @@ impl Slice {
         }
     }
 
+    /// Whether what is not read is long enough for two.
+    pub fn can_halve(&self) -> bool {
+        self.until - self.position() >= 2 * NARROWEST_MS
+    }
+
     /// Leaves the later half of what is not read to another slice. `None` where it is too short for that.
     pub fn halve(&mut self) -> Option<Self> {
         let position = self.position();
-        if self.until - position < 2 * NARROWEST_MS {
+        if !self.can_halve() {
             return None;
         }
         self.seek();

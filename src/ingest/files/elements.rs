@@ -53,9 +53,10 @@ pub struct Element<'b> {
 pub struct Elements<R> {
     input: R,
     longest: usize,
-    /// From the place on; what was given out stands before `used` until more is read.
+    /// The text from the place on is in `used..filled`; what was given out stands before it until more is read.
     buffer: Vec<u8>,
     used: usize,
+    filled: usize,
     /// What was kept of an element that is too long.
     kept: Vec<u8>,
     ended: bool,
@@ -72,6 +73,7 @@ impl<R: Read> Elements<R> {
             longest,
             buffer: Vec::new(),
             used: 0,
+            filled: 0,
             kept: Vec::new(),
             ended: false,
             place,
@@ -224,6 +226,10 @@ impl<R: Read> Elements<R> {
                     Step::Broken(length) => {
                         outline = None;
                         self.pass(length);
+                        // What cannot follow in a later line is that line's own.
+                        if self.place.line > place.line {
+                            break;
+                        }
                         continue;
                     }
                     Step::More => {}
@@ -248,7 +254,11 @@ impl<R: Read> Elements<R> {
         let place = self.begin();
         let from = self.used;
         self.pass(length);
-        Element { place, bytes: self.buffer.get(from..from + length).unwrap_or_default().trim_ascii_end(), is_cut: false }
+        Element {
+            place,
+            bytes: self.buffer.get(from..from + length).unwrap_or_default().trim_ascii_end(),
+            is_cut: false,
+        }
     }
 
     fn begin(&mut self) -> Place {
@@ -258,7 +268,7 @@ impl<R: Read> Elements<R> {
     }
 
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.used..).unwrap_or_default()
+        self.buffer.get(self.used..self.filled).unwrap_or_default()
     }
 
     fn pass(&mut self, bytes: usize) {
@@ -273,18 +283,20 @@ impl<R: Read> Elements<R> {
         if self.ended {
             return Ok(false);
         }
-        self.buffer.drain(..self.used);
-        self.used = 0;
-        let before = self.buffer.len();
-        self.buffer.resize(before + PIECE, 0);
+        if self.buffer.len() < self.filled + PIECE {
+            self.buffer.copy_within(self.used..self.filled, 0);
+            (self.used, self.filled) = (0, self.filled - self.used);
+            self.buffer.resize(self.buffer.len().max(self.filled + PIECE), 0);
+        }
+        let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
         let read = loop {
-            match self.input.read(self.buffer.get_mut(before..).unwrap_or_default()) {
+            match self.input.read(room) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 read => break read,
             }
         };
-        self.buffer.truncate(before + *read.as_ref().unwrap_or(&0));
         self.ended = !matches!(read, Ok(1..));
+        self.filled += read.as_ref().unwrap_or(&0);
         read.map(|bytes| bytes > 0)
     }
 }

@@ -169,8 +169,7 @@ impl Frames {
                     return Ok(true);
                 }
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                    let passed =
-                        std::io::copy(&mut (&mut self.packed).take(u64::from(length)), &mut std::io::sink())?;
+                    let passed = std::io::copy(&mut (&mut self.packed).take(u64::from(length)), &mut std::io::sink())?;
                     if passed < u64::from(length) {
                         return Err(std::io::ErrorKind::UnexpectedEof.into());
                     }
@@ -190,7 +189,8 @@ impl Frames {
         counted.take(1).read_to_end(&mut next)?;
         let is_there = !next.is_empty();
         // A chain does not go back to its first part.
-        let empty = Cursor::new(Vec::new()).chain(Counted { input: Input::Stream(Box::new(std::io::empty())), read: Arc::default() });
+        let empty = Cursor::new(Vec::new())
+            .chain(Counted { input: Input::Stream(Box::new(std::io::empty())), read: Arc::default() });
         let (_, counted) = std::mem::replace(&mut self.packed, empty).into_inner();
         self.packed = Cursor::new(next).chain(counted);
         Ok(is_there)

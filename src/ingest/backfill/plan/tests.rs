@@ -117,7 +117,8 @@ fn what_okta_drops_before_it_is_read_is_lost_and_told_apart() {
     let lost = plan.lose_before(5 * HOUR, &BTreeSet::from([0]));
     assert_eq!(lost, HOUR);
     assert!(plan.is_of(span), "{plan:?}");
-    let parts: Vec<_> = plan.slices[..4].iter().map(|slice| (slice.since / HOUR, slice.until / HOUR, slice.stage)).collect();
+    let parts: Vec<_> =
+        plan.slices[..4].iter().map(|slice| (slice.since / HOUR, slice.until / HOUR, slice.stage)).collect();
     use Stage::{Lost, Waiting};
     assert_eq!(parts, [(0, 3, Waiting), (3, 4, Waiting), (4, 5, Lost), (5, 6, Waiting)]);
     let read = &plan.slices[1];

@@ -84,12 +84,8 @@ fn good_elements_land_and_bad_ones_are_quarantined_with_their_place() {
     let enveloped = format!(r#"{{"source":"aws.partner/okta.com/acme/logs","detail":{}}}"#, event(3));
     let foreign = format!(r#"{{"source":"aws.partner/okta.com/evil/logs","detail":{}}}"#, event(4));
     let long = format!(r#"{{"uuid":"{}"}}"#, "x".repeat(10_000));
-    let text = format!(
-        "[{},\n{},\n{enveloped},{foreign},\n{long}]\nnot json\n{}\n",
-        event(1),
-        r#"{"uuid":"u"}"#,
-        event(2)
-    );
+    let text =
+        format!("[{},\n{},\n{enveloped},{foreign},\n{long}]\nnot json\n{}\n", event(1), r#"{"uuid":"u"}"#, event(2));
     let (ended, place, counts) = bench.load(text.as_bytes(), Place::default());
     ended.unwrap();
     assert_eq!((place.offset, counts.elements, counts.landed, counts.bad()), (text.len() as u64, 7, 3, 4));

@@ -71,11 +71,18 @@ fn object() -> impl Strategy<Value = Value> {
         .prop_map(|map| Value::Object(map.into_iter().collect()))
 }
 
+/// As the oracle reads it: a number may lose its last digit, in both readings the same.
+fn as_read(values: &[Value]) -> Vec<Value> {
+    values.iter().map(|value| serde_json::from_str(&value.to_string()).unwrap()).collect()
+}
+
 /// One way to lay values out, and the elements that are to be found in it.
 #[derive(Debug, Clone)]
 enum Layout {
     Lines,
-    Array { pretty: bool },
+    Array {
+        pretty: bool,
+    },
     /// An array of some of them a line, as pages that were appended to each other.
     Pages(usize),
     /// Objects over several lines, with nothing between them.
@@ -114,7 +121,7 @@ proptest! {
         let text = if mark { format!("\u{feff}{text}") } else { text };
         let (found, end) = read(Pieces::new(text.as_bytes(), &sizes), Place::default(), LONGEST);
         let parsed: Vec<Value> = found.iter().map(|(_, bytes)| serde_json::from_slice(bytes).unwrap()).collect();
-        prop_assert_eq!(&parsed, &values);
+        prop_assert_eq!(&parsed, &as_read(&values));
         prop_assert_eq!((end.offset, end.elements, end.within), (text.len() as u64, values.len() as u64, false));
         for (place, bytes) in &found {
             let at = place.offset as usize;
@@ -128,7 +135,7 @@ proptest! {
         let text = lay_out(&values, &Layout::Array { pretty });
         let found = texts(&text);
         let parsed: Vec<Value> = found.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-        prop_assert_eq!(parsed, values);
+        prop_assert_eq!(parsed, as_read(&values));
     }
 
     #[test]
