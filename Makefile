@@ -27,10 +27,11 @@ lint: setup ## formatting, clippy, the CloudFormation template
 test: lint build ## lint, unit tests, integration tests on real parts
 	@$(STACK) run --name test -- cargo test --locked
 
-bench: setup ## the mapping and a large snapshot beside their floors, the worker beside a bare pump
+bench: setup ## the mapping, a large snapshot and a backfill beside their floors, the worker beside a bare pump
 	@cargo build --locked --release --bins --examples
 	@$(PYTHON) localstack/bench_normalize.py
 	@$(PYTHON) localstack/bench_collect.py
+	@$(PYTHON) localstack/bench_backfill.py
 	@cargo build --locked --example mock-kafka
 	@$(STACK) run --name bench -- $(PYTHON) localstack/bench.py
 

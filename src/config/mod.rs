@@ -7,6 +7,7 @@
 mod aws;
 mod kafka;
 mod load;
+mod log;
 mod okta;
 mod reference;
 mod secret;
@@ -17,6 +18,7 @@ mod worker;
 pub use aws::{AwsConfig, QueueConfig};
 pub use kafka::{KafkaConfig, OauthConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TopicsConfig};
 pub use load::{ConfigError, load};
+pub use log::{LogConfig, LogMode};
 pub(crate) use okta::is_loopback;
 pub use okta::{ApiConfig, ApiKeyConfig, Dpop, KeyAlgorithm, QuotaConfig, Share};
 pub use reference::{reference, schema};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, okta, snapshot};
+use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, log, okta, snapshot};
 
 /// All problems, each starting with the key at fault.
 pub fn problems(config: &Config) -> Vec<String> {
@@ -44,7 +44,8 @@ fn orgs(config: &Config, check: &mut Check<'_>) {
         let api = org.api.iter().flat_map(|api| okta::problems(id, api));
         let quota = okta::quota_problems(id, &org.quota);
         let snapshot = snapshot::problems(id, &org.snapshot);
-        api.chain(quota).chain(snapshot).for_each(|problem| check(false, &|| problem.clone()));
+        let log = log::problems(id, &org.log, org.api.is_some());
+        api.chain(quota).chain(snapshot).chain(log).for_each(|problem| check(false, &|| problem.clone()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ApiConfig, QuotaConfig, SnapshotConfig};
+use super::{ApiConfig, LogConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{ExitStatus, Fatal};
 use crate::ocsf::EventTypes;
 
@@ -14,7 +14,7 @@ use crate::ocsf::EventTypes;
 pub enum Role {
     /// Reads the queues and lands what they hold. Stateless; run as many as needed.
     Ingest,
-    /// Reads the inventory of the orgs whose partitions this process owns.
+    /// Reads the inventory and polls the System Log of the orgs whose partitions this process owns.
     Collect,
     /// Folds landing partitions and publishes OCSF. Each partition has one owner at a time.
     Normalize,
@@ -61,6 +61,8 @@ pub struct OrgConfig {
     pub quota: QuotaConfig,
     /// What is read of its inventory, and when.
     pub snapshot: SnapshotConfig,
+    /// Whether and how often its System Log is polled.
+    pub log: LogConfig,
 }
 
 /// Where a log lives.

@@ -174,6 +174,18 @@ fn decode_shape(body: &[u8], shape: &Shape<'_>, orgs: &QueueOrgs) -> Vec<Result<
     }
 }
 
+/// A LogEvent as the System Log API gives it. `most` is the largest value that may be landed, bytes.
+///
+/// # Errors
+/// Why it can never be landed.
+pub fn log_event(bytes: &[u8], org: &OrgId, most: usize) -> Result<Arrived, Poison> {
+    if bytes.len() > most {
+        let detail = format!("{} bytes, more than the {most} that the landing log takes", bytes.len());
+        return Err(Poison { reason: "too_large", detail, bytes: bytes.to_vec() });
+    }
+    event(bytes, org, bytes)
+}
+
 /// One LogEvent; `received` is what goes to quarantine if it is none.
 fn event(bytes: &[u8], org: &OrgId, received: &[u8]) -> Result<Arrived, Poison> {
     let poison = |(reason, detail): Unfit| Poison { reason, detail: detail.into(), bytes: received.to_vec() };

@@ -35,8 +35,8 @@ pub struct Outgoing<'a> {
     pub key: &'a [u8],
     /// Header names and values.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// Value.
-    pub payload: &'a [u8],
+    /// Value; `None` is a tombstone.
+    pub payload: Option<&'a [u8]>,
     /// `CreateTime`, ms since the Unix epoch; `None` is now.
     pub timestamp: Option<i64>,
 }
@@ -83,10 +83,9 @@ impl Producer {
         for (key, value) in message.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
-        let mut record = BaseRecord::with_opaque_to(message.topic, Box::new(ack))
-            .key(message.key)
-            .payload(message.payload)
-            .headers(headers);
+        let mut record =
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(message.topic, Box::new(ack)).key(message.key).headers(headers);
+        record.payload = message.payload;
         record.partition = message.partition;
         record.timestamp = message.timestamp;
         match self.0.send(record) {

@@ -62,7 +62,7 @@ impl LandingLog for KafkaLanding {
             partition: None,
             key: record.org.as_str().as_bytes(),
             headers: &headers,
-            payload: &record.value,
+            payload: Some(&record.value),
             timestamp: Some(record.landed_at),
         };
         match self.producer.send(message, ack) {

@@ -1,9 +1,14 @@
 use std::collections::{HashMap, HashSet};
 
-use super::inventory::{self, Inventory};
+use super::cursors;
+use super::inventory::reports::Report;
+use super::inventory::{self, Inventory, View};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
+use super::system_log::{self, SystemLog};
+use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
+use crate::okta::OrgId;
 
 /// What the fold says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +28,10 @@ pub enum Verdict {
 pub struct Folded {
     /// What the fold says of it.
     pub verdict: Verdict,
-    /// What the inventory says after it.
-    pub outputs: Vec<inventory::Output>,
+    /// What the inventory has to say after it, in the order in which it is to be published.
+    pub reports: Vec<Report>,
+    /// What a person should know of the System Log after it.
+    pub log: Vec<system_log::Output>,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -39,6 +46,7 @@ pub struct Fold {
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
+    system_log: SystemLog,
     changes: Changes,
 }
 
@@ -50,6 +58,7 @@ impl Fold {
             pending: HashMap::new(),
             listed: HashSet::new(),
             inventory: Inventory::new(inventory::Settings::default()),
+            system_log: SystemLog::new(window_days),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -69,21 +78,34 @@ impl Fold {
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Folded, StoreError> {
-        let verdict = match &record.content {
+        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let (verdict, before) = match &record.content {
             Content::Event { uuid, published } => {
                 let day = published.div_euclid(DAY_MS);
                 let bucket = Bucket { org: record.org.clone(), day };
                 self.see(Seen { bucket, uuid: uuid.into_bytes() }, Ways::of(record.origin), store)?
             }
-            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
+            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => {
+                (self.note(record, store)?, Ways::NONE)
+            }
         };
         let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
-        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let reports = self.inventory.report(record, outputs, store)?;
+        let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
-        Ok(Folded { verdict, outputs })
+        Ok(match log {
+            Ok(log) => Folded { verdict, reports, log },
+            Err(system_log::Unreadable) => Folded { verdict: Verdict::Unreadable, reports, log: Vec::new() },
+        })
     }
 
-    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
+    /// What the inventory knows as of an event that was published at this time, after the records so far.
+    pub fn knowledge<'a, S: StateStore>(&'a self, store: &'a S, org: &'a OrgId, published: i64) -> View<'a, S> {
+        self.inventory.knowledge(store, org, published)
+    }
+
+    /// The verdict on an event, and by which ways it had come before.
+    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, Ways), StoreError> {
         let before = match self.pending.get(&seen) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
@@ -94,13 +116,19 @@ impl Fold {
             self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
             self.pending.insert(seen, ways);
         }
-        Ok(verdict)
+        Ok((verdict, before))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
         let org = &record.org;
-        if matches!(record.content, Content::Observation(_)) {
-            return Ok(Verdict::Noted);
+        match &record.content {
+            Content::Observation(_) => return Ok(Verdict::Noted),
+            Content::Cursor { name } if name == system_log::CURSOR => return Ok(Verdict::Noted),
+            Content::Cursor { name } if Collection::find(name).is_none() => {
+                cursors::keep(&mut self.changes.writes, org, name, &record.value);
+                return Ok(Verdict::Noted);
+            }
+            _ => {}
         }
         if !self.changes.snapshots.contains_key(org) {
             let known = store.snapshots(org).cloned().unwrap_or_default();
@@ -143,7 +171,8 @@ impl Fold {
         self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
-        self.changes.writes = self.inventory.finish().writes;
+        self.changes.writes.extend(self.inventory.finish().writes);
+        self.changes.writes.extend(self.system_log.finish());
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };
         std::mem::replace(&mut self.changes, next)

@@ -4,10 +4,12 @@
 //! records, its memory is a [`StateStore`], and what it wants to remember it hands over as [`Changes`], so that
 //! outputs, state and offset are committed in an order that someone else decides.
 
+pub mod cursors;
 mod fold;
 pub mod inventory;
 pub mod snapshots;
 mod store;
+pub mod system_log;
 
 pub use fold::{Fold, Folded, Verdict};
 pub use store::{

@@ -1,7 +1,5 @@
-use std::collections::BTreeSet;
-
 use super::recovery::scan_tails;
-use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
+use super::{Body, Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
 use crate::ack::Ack;
 use crate::kafka::{Cluster, Outgoing, Producer, SendRefused};
 
@@ -34,12 +32,19 @@ impl Sink for KafkaSink {
         let landing = record.source.to_string();
         let mut headers = vec![("landing", landing.as_bytes())];
         headers.extend(self.reprocessing.as_ref().map(|id| ("reprocess", id.as_bytes())));
+        let payload = match &record.body {
+            Body::Record(json) => Some(json.as_slice()),
+            Body::Tombstone { cause } => {
+                headers.push(("cause", cause.as_bytes()));
+                None
+            }
+        };
         let message = Outgoing {
             topic: self.topics.of(record.class),
             partition: Some(record.source.partition),
-            key: record.org.as_str().as_bytes(),
+            key: record.key.as_bytes(),
             headers: &headers,
-            payload: &record.json,
+            payload,
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
@@ -56,7 +61,7 @@ impl Sink for KafkaSink {
             partition: from.map(|source| source.partition),
             key: rejected.org.as_ref().map_or(b"", |org| org.as_str().as_bytes()),
             headers: &headers,
-            payload: &rejected.bytes,
+            payload: Some(&rejected.bytes),
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
@@ -73,7 +78,7 @@ impl Sink for KafkaSink {
         from: u64,
         _: &[u8],
         stopped: &dyn Fn() -> bool,
-    ) -> Result<BTreeSet<SourceId>, PublishError> {
-        scan_tails(&self.cluster, self.topics.of_classes(), partition, from, self.reprocessing.as_deref(), stopped)
+    ) -> Result<Found, PublishError> {
+        scan_tails(&self.cluster, &self.topics, partition, from, self.reprocessing.as_deref(), stopped)
     }
 }

@@ -1,6 +1,5 @@
 //! Reads the end of an output partition, to learn what a previous owner published after its last commit.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{PublishError, SourceId};
+use super::{Found, PublishError, SourceId, Topics};
 use crate::error::Class;
 use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
 
@@ -27,22 +26,24 @@ const STANDSTILL: Duration = Duration::from_millis(250);
 /// owners of the partition, or by that reprocessing. What one of them writes to a topic is in the order of its landing
 /// offsets, so looking back ends at the first older one. All topics are looked at together: each by
 /// itself would cost the best part of a second, in which nothing is published.
-pub fn scan_tails<'t>(
+pub fn scan_tails(
     cluster: &Cluster,
-    topics: impl Iterator<Item = &'t str>,
+    topics: &Topics,
     partition: i32,
     from: u64,
     reprocessing: Option<&str>,
     stopped: &dyn Fn() -> bool,
-) -> Result<BTreeSet<SourceId>, PublishError> {
+) -> Result<Found, PublishError> {
     let consumer = cluster.reader("recovery").map_err(|error| unreadable("the output", partition, error))?;
     let scan = Scan { consumer, partition, from, reprocessing, stopped };
-    let mut tails = scan.settled(&topics.collect::<Vec<_>>())?;
-    let mut found = BTreeSet::new();
+    let mut tails = scan.settled(&topics.of_classes().collect::<Vec<_>>())?;
+    let mut found = Found::default();
     while !tails.is_empty() {
         scan.look(&mut tails).map_err(|error| unreadable("the output", partition, error))?;
         for tail in tails.extract_if(.., |tail| tail.is_enough()) {
-            found.extend(tail.outputs);
+            if let Some(class) = topics.class_of(tail.topic) {
+                tail.outputs.into_iter().for_each(|source| found.add(class, source));
+            }
         }
         tails.iter_mut().for_each(Tail::look_further_back);
     }

@@ -6,6 +6,7 @@ mod ingest;
 mod mapping;
 mod normalize;
 mod partition;
+mod reporting;
 pub mod reprocess;
 
 use std::sync::Arc;
@@ -269,14 +270,23 @@ async fn make_topics(
 ) -> Result<Option<i32>, Fatal> {
     let Some(kafka) = &config.kafka else { return Ok(Some(1)) };
     let retention_ms = i64::from(config.merge.dedupe_window_days) * 86_400_000;
-    let landing =
-        [TopicSpec { name: config.landing.topic.clone(), min_partitions: None, retention_ms: Some(retention_ms) }];
+    let landing = [TopicSpec {
+        name: config.landing.topic.clone(),
+        min_partitions: None,
+        retention_ms: Some(retention_ms),
+        compacted: false,
+    }];
     let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
         return Ok(None);
     };
     let min_partitions = partitions.first().copied();
-    let outputs: Vec<_> =
-        topics.all().map(|name| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None }).collect();
+    let output = |name: &str| TopicSpec {
+        name: name.to_owned(),
+        min_partitions,
+        retention_ms: None,
+        compacted: topics.is_compacted(name),
+    };
+    let outputs: Vec<_> = topics.all().map(output).collect();
     let made = ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?;
     Ok(made.and(min_partitions))
 }

@@ -3,7 +3,7 @@
 //! A batch is committed in this order, and a crash between any two steps repeats, never skips: outputs handed to the
 //! sink → all acknowledged → state and offset in one store transaction → offset told to the log.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,13 +12,16 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::mapping::Mapping;
+use super::reporting::{Reporting, class_of, note};
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
 use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
-use crate::merge::{Fold, RedbStore, StateStore, StoreError, Verdict};
+use crate::merge::inventory::reports::Report;
+use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
+use crate::okta::OrgId;
 use crate::ocsf::Class as OcsfClass;
-use crate::publish::{Busy, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::publish::{Body, Busy, Found, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
 
 /// How long the thread waits for a record, and so how late it notices a stop.
@@ -66,6 +69,7 @@ pub struct PartitionWorker {
     limit: Arc<Limit>,
     merge: MergeConfig,
     mapping: Mapping,
+    reporting: Reporting,
     bounds: Bounds,
     stop: Arc<Stop>,
 }
@@ -137,6 +141,7 @@ impl PartitionWorker {
             limit,
             merge: shared.config.merge.clone(),
             mapping: Mapping::new(&shared.config.publish, Arc::clone(&shared.event_types)),
+            reporting: Reporting::new(&shared.config.publish),
             bounds,
             stop,
         }
@@ -204,7 +209,7 @@ impl PartitionWorker {
                 self.take(record, &mut fold, &known, &mut batch)?;
             }
             self.commit(&mut fold, batch)?;
-            known = known.split_off(&self.source_id(self.store.next_offset()));
+            known.forget_before(self.source_id(self.store.next_offset()));
         }
         Ok(())
     }
@@ -243,7 +248,7 @@ impl PartitionWorker {
         &mut self,
         landed: LandedRecord,
         fold: &mut Fold,
-        known: &BTreeSet<SourceId>,
+        known: &Found,
         batch: &mut Batch,
     ) -> Result<(), Trouble> {
         // A log may give a record again around a seek; it is part of the state already.
@@ -251,7 +256,7 @@ impl PartitionWorker {
             return Ok(());
         }
         let source = self.source_id(landed.offset);
-        let there = landed.offset < self.bounds.published_before || known.contains(&source);
+        let there = landed.offset < self.bounds.published_before || known.has_event(source);
         let record = match landed.content {
             Ok(record) => record,
             Err(newer @ MalformedRecord::Newer(_)) => return Err(Trouble::Newer(newer)),
@@ -263,14 +268,20 @@ impl PartitionWorker {
                 return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
             }
         };
-        match fold.apply(landed.offset, &record, &self.store)?.verdict {
+        let Folded { verdict, reports } = fold.apply(landed.offset, &record, &self.store)?;
+        let (org, at) = (record.org.clone(), record.landed_at);
+        // An event is the first of its record's outputs.
+        let next = SourceId { index: u32::from(matches!(record.content, Content::Event { .. })), ..source };
+        match verdict {
             Verdict::Duplicate => batch.duplicates += 1,
             Verdict::Noted => batch.noted += 1,
             Verdict::Unreadable => {
                 batch.malformed += 1;
                 let detail = "the mark or cursor says nothing that can be read".to_owned();
-                let rejected = self.rejected(source, Some(&record), "malformed_record", detail, record.value.clone());
-                return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
+                let rejected = self.rejected(source, Some((&org, at)), "malformed_record", detail, record.value);
+                if !there {
+                    self.quarantine(&rejected, source, batch)?;
+                }
             }
             Verdict::Fresh if there => {
                 batch.fresh += 1;
@@ -281,6 +292,38 @@ impl PartitionWorker {
                 self.publish(record, source, batch)?;
             }
         }
+        self.tell(&reports, (&org, at), next, known, batch)
+    }
+
+    /// Publishes what the inventory has to say after a record of an org and a time, as far as it is not there.
+    fn tell(
+        &mut self,
+        reports: &[Report],
+        of: (&OrgId, i64),
+        first: SourceId,
+        known: &Found,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        for (index, report) in (first.index..).zip(reports) {
+            let source = SourceId { index, ..first };
+            if source.offset < self.bounds.published_before || known.has(class_of(report), source) {
+                batch.suppressed += 1;
+                continue;
+            }
+            note(of.0, report);
+            match self.reporting.map(source, of.0, report) {
+                Ok(output) => {
+                    if matches!(output.body, Body::Record(_)) {
+                        *batch.published.entry(output.class).or_default() += 1;
+                    }
+                    self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+                }
+                Err(refused) => {
+                    let rejected = self.rejected(source, Some(of), refused.reason, refused.detail, refused.bytes);
+                    self.quarantine(&rejected, source, batch)?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -288,7 +331,8 @@ impl PartitionWorker {
         let (class, json) = match self.mapping.map(source.offset, &record) {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
-                let rejected = self.rejected(source, Some(&record), reason, detail, record.value.clone());
+                let of = Some((&record.org, record.landed_at));
+                let rejected = self.rejected(source, of, reason, detail, record.value.clone());
                 return self.quarantine(&rejected, source, batch);
             }
         };
@@ -297,27 +341,27 @@ impl PartitionWorker {
         if let Content::Event { published, .. } = record.content {
             batch.event_times.push(published);
         }
-        let output = OutputRecord { class, org: record.org, source, json };
+        let output = OutputRecord { class, key: record.org.to_string(), source, body: Body::Record(json) };
         self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))
     }
 
     fn rejected(
         &self,
         source: SourceId,
-        record: Option<&LandingRecord>,
+        of: Option<(&OrgId, i64)>,
         reason: &'static str,
         detail: String,
         bytes: Vec<u8>,
     ) -> Rejected {
         Rejected {
-            org: record.map(|record| record.org.clone()),
+            org: of.map(|(org, _)| org.clone()),
             source: format!("landing:{}:{}", source.partition, source.offset),
             stage: "ocsf",
             reason,
             detail,
             attempts: 1,
             // Not a clock: the same log gives the same quarantine.
-            rejected_at: record.map_or(0, |record| record.landed_at),
+            rejected_at: of.map_or(0, |(_, landed_at)| landed_at),
             bytes,
         }
     }

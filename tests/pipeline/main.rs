@@ -15,3 +15,4 @@ mod reprocess;
 mod security;
 mod start;
 mod support;
+mod system_log;

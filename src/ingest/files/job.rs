@@ -1,7 +1,7 @@
 //! How far a file is landed, in a file beside the worker's state.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Counts, Place};
 use crate::error::{ExitStatus, Fatal};
+use crate::ingest::backfill::replace;
 use crate::okta::OrgId;
 
 /// Layout of the job file. One of another version is not guessed at.
@@ -139,14 +140,9 @@ impl FileJob {
     /// # Errors
     /// When the disk refuses.
     pub fn save(&mut self) -> std::io::Result<()> {
-        let beside = self.path.with_extension("json.new");
-        let mut file = File::create(&beside)?;
-        file.write_all(&serde_json::to_vec(&self.written)?)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, &self.path)?;
+        replace(&self.path, &serde_json::to_vec(&self.written)?)?;
         self.saved = Some(Instant::now());
-        // The name is on disk when its folder is.
-        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        Ok(())
     }
 }
 

@@ -102,13 +102,16 @@ fn is_newer(known: &Version, seen: &Sighting, guards: Guards) -> bool {
 }
 
 impl Sighting {
-    pub fn version(&self) -> Version {
+    /// The version that it makes, after what was known before.
+    pub fn version(&self, since: i64, cause: Cause) -> Version {
         Version {
             lu: self.lu,
             as_of: self.as_of,
             hash: self.hash,
             fetched: self.way == Way::Fetch,
             members_changed: self.members_changed,
+            since,
+            cause,
         }
     }
 }

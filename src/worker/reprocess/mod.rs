@@ -336,7 +336,8 @@ impl Run {
             open: false,
         };
         let fresh = AtomicBool::new(store.next_offset() == 0);
-        let sink = ScopedSink { inner: self.sink.clone(), chosen, tallies: Arc::clone(tallies), fresh };
+        let events_only = self.written.output == Output::SameTopics;
+        let sink = ScopedSink { inner: self.sink.clone(), chosen, tallies: Arc::clone(tallies), events_only, fresh };
         let shared = self.shared(data_dir, Arc::new(sink));
         let bounds = Bounds { published_before: stretch.asked_from, committed: watch::channel(0).0 };
         let limit = Arc::clone(&shared.limit);

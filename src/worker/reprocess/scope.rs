@@ -13,7 +13,7 @@ use crate::landing::local::LocalPartition;
 use crate::landing::range::RangeReader;
 use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord};
 use crate::okta::OrgId;
-use crate::publish::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::publish::{Body, Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId};
 
 /// How long the last batch may take to be acknowledged, once all is read.
 const PATIENCE: Duration = Duration::from_secs(24 * 3_600);
@@ -203,6 +203,8 @@ pub(super) struct ScopedSink {
     pub inner: Option<Arc<dyn Sink>>,
     pub chosen: Arc<Chosen>,
     pub tallies: Arc<Tallies>,
+    /// The topics hold the newest of the inventory already, and an older state must not come behind it.
+    pub events_only: bool,
     /// Nothing was published yet: nothing is to be looked for.
     pub fresh: AtomicBool,
 }
@@ -221,12 +223,12 @@ impl ScopedSink {
 
 impl Sink for ScopedSink {
     fn publish(&self, record: &OutputRecord, ack: Ack) -> Result<(), Busy> {
-        if !self.chosen.has(record.source.offset) {
+        if !self.chosen.has(record.source.offset) || (self.events_only && record.class.is_inventory()) {
             ack.redeem(Ok(()));
             return Ok(());
         }
-        let class = record.class.name();
-        let ack = self.counted(ack, move |outputs| *outputs.published.entry(class).or_default() += 1);
+        let (class, counts) = (record.class.name(), u64::from(matches!(record.body, Body::Record(_))));
+        let ack = self.counted(ack, move |outputs| *outputs.published.entry(class).or_default() += counts);
         match &self.inner {
             Some(inner) => inner.publish(record, ack),
             None => {
@@ -262,10 +264,10 @@ impl Sink for ScopedSink {
         from: u64,
         sealed: &[u8],
         stopped: &dyn Fn() -> bool,
-    ) -> Result<BTreeSet<SourceId>, PublishError> {
+    ) -> Result<Found, PublishError> {
         match &self.inner {
             Some(inner) if !self.fresh.swap(false, Ordering::AcqRel) => inner.recover(partition, from, sealed, stopped),
-            _ => Ok(BTreeSet::new()),
+            _ => Ok(Found::default()),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! A small world around the inventory: one org, told of in records.
 
+mod knowing;
+mod measured;
+mod oracle;
+mod past;
 mod properties;
 mod races;
 mod sweeps;
@@ -16,6 +20,7 @@ use crate::okta::OrgId;
 
 pub(super) const USER: &str = "user.core";
 pub(super) const FACTORS: &str = "user.factors";
+pub(super) const MEMBERS: &str = "group.members";
 
 /// A moment, in seconds of the world.
 pub(super) const fn s(seconds: i64) -> i64 {

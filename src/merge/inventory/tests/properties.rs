@@ -8,11 +8,32 @@ use crate::landing::LandingRecord;
 /// Something that happens to one of a few slots, at a moment.
 #[derive(Debug, Clone)]
 enum Happening {
-    Listed { key: u8, says: u8, age: u8 },
-    Fetched { key: u8, says: Option<u8> },
-    Sent { key: u8 },
-    Hint { key: u8, history: bool },
-    Page { part: u8, last: bool, says: u8 },
+    Listed {
+        key: u8,
+        says: u8,
+        age: u8,
+    },
+    Fetched {
+        key: u8,
+        says: Option<u8>,
+    },
+    Sent {
+        key: u8,
+    },
+    Hint {
+        key: u8,
+        history: bool,
+    },
+    /// An event names someone, and says nothing of them.
+    Named {
+        key: u8,
+        history: bool,
+    },
+    Page {
+        part: u8,
+        last: bool,
+        says: u8,
+    },
     Begun,
     Complete,
 }
@@ -23,7 +44,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (key.clone(), 0..3u8, 0..90u8).prop_map(|(key, says, age)| Happening::Listed { key, says, age }),
         3 => (key.clone(), prop::option::weighted(0.7, 0..3u8)).prop_map(|(key, says)| Happening::Fetched { key, says }),
         3 => key.clone().prop_map(|key| Happening::Sent { key }),
-        3 => (key, any::<bool>()).prop_map(|(key, history)| Happening::Hint { key, history }),
+        3 => (key.clone(), any::<bool>()).prop_map(|(key, history)| Happening::Hint { key, history }),
+        2 => (key, any::<bool>()).prop_map(|(key, history)| Happening::Named { key, history }),
         2 => (0..3u8, any::<bool>(), 0..3u8).prop_map(|(part, last, says)| Happening::Page { part, last, says }),
         1 => Just(Happening::Begun),
         1 => Just(Happening::Complete),
@@ -38,7 +60,7 @@ fn records(happenings: &[Happening]) -> Vec<LandingRecord> {
     for (number, happening) in happenings.iter().enumerate() {
         let now = s(10 * (number as i64 + 1));
         world.clock = now;
-        let name = |key: u8| format!("00u{key}");
+        let name = |key: u8| format!("00u{key:017}");
         let says = |says: u8| object(&says.to_string(), now - i64::from(says) * 20_000);
         let observe = |world: &mut World, origin, seen: Seen<'_>| {
             world.record(origin, seen.content(), seen.value.as_bytes().to_vec())
@@ -62,8 +84,12 @@ fn records(happenings: &[Happening]) -> Vec<LandingRecord> {
                 let origin = if *history { Origin::Command } else { Origin::Sqs };
                 world.event_record(origin, "user.account.update_profile", &[("User", &name(*key))], now)
             }
+            Happening::Named { key, history } => {
+                let origin = if *history { Origin::Backfill } else { Origin::Poll };
+                world.event_record(origin, "user.session.start", &[("User", &name(*key))], now - 5_000)
+            }
             Happening::Page { part, last, says } => {
-                let value = format!(r#"["{says}"]"#);
+                let value = format!(r#"["{}"]"#, name(*says));
                 let seen = Seen::object("group.members", "00g1", &value, now);
                 let seen = Seen { part: u32::from(*part), last: *last, epoch: Some(epoch), ..seen };
                 observe(&mut world, Origin::Snapshot, seen)

@@ -5,8 +5,6 @@ use super::super::guards::Guard;
 use super::*;
 use crate::merge::{Fold, MemoryStore, Verdict};
 
-const MEMBERS: &str = "group.members";
-
 #[test]
 fn race_1_a_page_that_was_read_before_a_fetch_and_lands_after_it_changes_nothing() {
     guarded(Guard::Order, |without| {

@@ -46,7 +46,7 @@ impl Case {
     fn bytes(&self, options: Options) -> Result<Vec<u8>, InventoryError> {
         let org = OrgId::new("acme");
         let activity = if self.0["activity"] == "Log" { Activity::Log } else { Activity::Collect };
-        let observed = Observed { org: &org, at: AT, activity };
+        let observed = Observed { org: &org, at: AT, activity, basis: None };
         let object = self.0["object"].to_string();
         let mut mapper = InventoryMapper::new(options);
         let mut out = Vec::new();
