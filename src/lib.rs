@@ -14,6 +14,7 @@
 //! - [`ocsf`] maps an event to an OCSF 1.8.0 record; pure.
 //! - [`publish`] writes records to Kafka topics or files, and what can never be a record to quarantine.
 //! - [`collect`] is what reads the inventory from the org's API.
+//! - [`inspect`] answers what people ask of the state.
 //! - [`worker`] wires these together by role; [`okta`], [`kafka`] and [`aws`] are the peers as they are spoken to, and
 //!   [`json`] is how every text of them is read.
 //!
@@ -28,6 +29,7 @@ pub mod config;
 pub mod crash;
 pub mod error;
 pub mod ingest;
+pub mod inspect;
 pub mod json;
 pub mod kafka;
 pub mod landing;

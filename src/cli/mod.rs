@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod ask;
 mod backfill;
 mod bench;
 mod check;
@@ -12,6 +13,8 @@ mod moving;
 mod orgs;
 mod reprocess;
 mod run;
+mod show;
+mod status;
 mod tail;
 mod transform;
 mod validate;
@@ -51,6 +54,8 @@ enum Command {
     Explain(explain::Explain),
     Check(check::Check),
     Collect(collect::Collect),
+    Status(status::Status),
+    Show(show::Show),
     Backfill(backfill::Backfill),
     Reprocess(reprocess::Reprocess),
     Tail(tail::Tail),
@@ -67,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.main(),
         Command::Check(check) => check.main(),
         Command::Collect(collect) => collect.main(),
+        Command::Status(status) => status.main(),
+        Command::Show(show) => show.main(),
         Command::Backfill(backfill) => backfill.main(),
         Command::Reprocess(reprocess) => reprocess.main(),
         Command::Tail(tail) => tail.main(),
@@ -114,6 +121,11 @@ impl ConfigArgument {
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
         )
     }
+}
+
+/// Reads a time of an option.
+fn time(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| format!("{text:?} is no time such as 2026-11-20T10:00Z"))
 }
 
 /// The runtime of a command that talks to the network.

@@ -24,7 +24,7 @@ use crate::merge::StateReader;
 use crate::merge::snapshots::{Begun, CollectionEnded, Ended, Mark, Outcome, Requested, Run, Snapshots};
 use crate::okta::api::Client;
 use crate::okta::gate::Gate;
-use crate::okta::{Engine, OrgId, Pace, share};
+use crate::okta::{Engine, OrgId, Pace};
 use crate::telemetry::{Component, metrics};
 
 /// Pause after trouble that may pass, doubled up to the longest: a broker that restarts is back within seconds.

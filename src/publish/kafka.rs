@@ -72,13 +72,7 @@ impl Sink for KafkaSink {
         Ok(Vec::new())
     }
 
-    fn recover(
-        &self,
-        partition: i32,
-        from: u64,
-        _: &[u8],
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<Found, PublishError> {
+    fn recover(&self, partition: i32, from: u64, _: &[u8], stopped: &dyn Fn() -> bool) -> Result<Found, PublishError> {
         scan_tails(&self.cluster, &self.topics, partition, from, self.reprocessing.as_deref(), stopped)
     }
 }

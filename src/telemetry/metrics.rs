@@ -265,6 +265,9 @@ mod record {
     }
     pub fn inventory_alert(org: &str, collection: &'static str, kind: &'static str) {
         counter!(ALERTS, "org" => org.to_owned(), "collection" => collection, "kind" => kind).increment(1);
+    }
+
+    /// Up to where the System Log was read.
     pub fn log_read_to(org: &str, at_ms: i64) {
         gauge!(LOG_READ_TO, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
     }

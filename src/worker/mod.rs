@@ -1,6 +1,7 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
 mod collect;
+mod control;
 mod data_dir;
 mod ingest;
 mod mapping;
@@ -15,8 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::data_dir::DataDir;
-pub use self::data_dir::InUse;
+use self::control::Owned;
+pub use self::data_dir::{CONTROL_SOCKET, DataDir, InUse};
 use crate::config::{Config, LandingKind, Role};
 use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics, partition_of};
@@ -42,6 +43,8 @@ struct Shared {
     event_types: Arc<EventTypes>,
     health: Health,
     fatal: FatalSender,
+    /// The states that are owned, for those who ask.
+    owned: Owned,
     /// How the time of the orgs goes.
     pace: Pace,
 }
@@ -205,11 +208,19 @@ async fn run_roles(
         sink: ends.sink,
         health,
         fatal,
+        owned: Owned::default(),
         pace: watched.pace.unwrap_or_else(Pace::real),
     };
     // A reason that a part has sent already says more than that the part did not start.
     let mut normalize = normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
     let mut ingest = ingest::start(&shared, &aws, &stop);
+    let partitions = match &ends.log {
+        Log::Kafka(_, _, partitions) => *partitions,
+        Log::Local(_) => 1,
+    };
+    let socket = shared.data_dir.control_socket();
+    let (asked, owned, until) = (Arc::clone(&shared.config), shared.owned.clone(), stop.clone());
+    let answering = tokio::spawn(async move { control::serve(&socket, asked, owned, partitions, until).await });
     roles.ready("all are started");
     if let Some(opened) = watched.opened {
         let (landing, sink) = (shared.landing.clone(), shared.sink.clone());
@@ -224,6 +235,7 @@ async fn run_roles(
     let stop_by = Instant::now() + Duration::from_secs(shared.config.worker.stop_timeout_seconds);
     stop.cancel();
     tracing::info!("stopping: receiving ends, work in hand is finished");
+    let _ = answering.await;
     ingest.finish().await;
     normalize.finish(stop_by).await;
     drain(ends.log, stop_by).await;

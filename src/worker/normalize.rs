@@ -201,6 +201,7 @@ impl Owners for PartitionOwners {
         };
         match std::thread::Builder::new().name(format!("fold-{partition}")).spawn(run) {
             Ok(thread) => {
+                self.shared.owned.add(partition, state.clone());
                 let collectors = self.collectors.start(partition, &state, &watching, end);
                 lock(&self.running).insert(partition, Running { stop, thread, collectors });
             }
@@ -234,6 +235,7 @@ impl PartitionOwners {
         }
         for (partition, running) in ending {
             // They read the state, whose file must be free for its next owner.
+            self.shared.owned.remove(partition);
             running.collectors.stop();
             // A little longer than the batch may take, so that the thread itself can say how it ended.
             while !running.thread.is_finished() && Instant::now() < deadline + POLL_MARGIN {

@@ -12,15 +12,16 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::mapping::Mapping;
-use super::reporting::{Reporting, class_of, note};
+use super::reporting::{Reporting, class_of, note, note_log, notice_of};
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
 use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
 use crate::merge::inventory::reports::Report;
+use crate::merge::system_log;
 use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
+use crate::ocsf::{Class as OcsfClass, log_notice};
 use crate::okta::OrgId;
-use crate::ocsf::Class as OcsfClass;
 use crate::publish::{Body, Busy, Found, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
 
@@ -244,13 +245,7 @@ impl PartitionWorker {
         Ok(records)
     }
 
-    fn take(
-        &mut self,
-        landed: LandedRecord,
-        fold: &mut Fold,
-        known: &Found,
-        batch: &mut Batch,
-    ) -> Result<(), Trouble> {
+    fn take(&mut self, landed: LandedRecord, fold: &mut Fold, known: &Found, batch: &mut Batch) -> Result<(), Trouble> {
         // A log may give a record again around a seek; it is part of the state already.
         if landed.offset < self.store.next_offset() {
             return Ok(());
@@ -268,7 +263,7 @@ impl PartitionWorker {
                 return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
             }
         };
-        let Folded { verdict, reports } = fold.apply(landed.offset, &record, &self.store)?;
+        let Folded { verdict, reports, log } = fold.apply(landed.offset, &record, &self.store)?;
         let (org, at) = (record.org.clone(), record.landed_at);
         // An event is the first of its record's outputs.
         let next = SourceId { index: u32::from(matches!(record.content, Content::Event { .. })), ..source };
@@ -292,7 +287,33 @@ impl PartitionWorker {
                 self.publish(record, source, batch)?;
             }
         }
-        self.tell(&reports, (&org, at), next, known, batch)
+        self.tell(&reports, (&org, at), next, known, batch)?;
+        let next = SourceId { index: next.index + u32::try_from(reports.len()).unwrap_or(u32::MAX), ..next };
+        self.tell_log(&log, (&org, at), next, known, batch)
+    }
+
+    /// Publishes what a person should know of the System Log after a record, as far as it is not there.
+    fn tell_log(
+        &mut self,
+        notices: &[system_log::Output],
+        (org, at): (&OrgId, i64),
+        first: SourceId,
+        known: &Found,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        for (index, output) in (first.index..).zip(notices) {
+            let source = SourceId { index, ..first };
+            let (class, json) = log_notice(org, at, &notice_of(output));
+            if source.offset < self.bounds.published_before || known.has(class, source) {
+                batch.suppressed += 1;
+                continue;
+            }
+            note_log(org, output);
+            *batch.published.entry(class).or_default() += 1;
+            let output = OutputRecord { class, key: org.to_string(), source, body: Body::Record(json) };
+            self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+        }
+        Ok(())
     }
 
     /// Publishes what the inventory has to say after a record of an org and a time, as far as it is not there.

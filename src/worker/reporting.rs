@@ -12,11 +12,12 @@ use crate::merge::inventory::reports::{
 };
 use crate::merge::inventory::{self, Alert, Drift, DriftKind, Slot};
 use crate::merge::snapshots::Outcome;
+use crate::merge::system_log;
 use crate::ocsf::inventory::{
     Activity, AlertFacts, Basis, Cause, Change, Collection, DriftFacts, FacetReading, InventoryError, InventoryMapper,
     Observed, Related, ResourceFacts, Said, ScanFacts, ScanPhase, Scanned, UserFacts,
 };
-use crate::ocsf::{Class, Options};
+use crate::ocsf::{Class, LogNotice, Options};
 use crate::okta::OrgId;
 use crate::publish::{Body, OutputRecord, SourceId};
 use crate::telemetry::metrics;
@@ -63,6 +64,36 @@ pub fn note(org: &OrgId, report: &Report) {
     }
 }
 
+/// Tells those who operate the worker of the System Log, once.
+pub fn note_log(org: &OrgId, output: &system_log::Output) {
+    match output {
+        system_log::Output::Alarm(alarm) => {
+            let (reason, missing) = (alarm.reason.word(), alarm.missing);
+            tracing::warn!(%org, reason, since = alarm.since, missing, "the log stream does not bring what it should");
+        }
+        system_log::Output::Healed(gap) => {
+            let (from, until, recovered) = (gap.from, gap.until, gap.recovered);
+            tracing::info!(%org, from, until, recovered, "the log stream brings everything again, and its gap is healed");
+        }
+        system_log::Output::Lost { from, until } => {
+            tracing::error!(%org, from, until, "Okta no longer has a part of its log: events of it may be missing");
+        }
+    }
+}
+
+/// The same as a record says it.
+pub fn notice_of(output: &system_log::Output) -> LogNotice<'_> {
+    match output {
+        system_log::Output::Alarm(alarm) => {
+            LogNotice::Alarm { reason: alarm.reason.word(), since: alarm.since, missing: alarm.missing }
+        }
+        system_log::Output::Healed(gap) => {
+            LogNotice::Healed { reason: gap.reason.word(), from: gap.from, until: gap.until, recovered: gap.recovered }
+        }
+        system_log::Output::Lost { from, until } => LogNotice::Lost { from: *from, until: *until },
+    }
+}
+
 impl Reporting {
     /// As the configuration says.
     pub fn new(publish: &PublishConfig) -> Self {
@@ -78,7 +109,9 @@ impl Reporting {
             Report::Gone(Gone { slot, cause, .. }) => (key_of(slot), Body::Tombstone { cause: word_of(*cause) }),
             Report::Scan(scan) => (org.to_string(), self.note(source, |mapper, out| of_scan(mapper, scan, out))?),
             Report::Drift(drift) => (org.to_string(), self.note(source, |mapper, out| of_drift(mapper, drift, out))?),
-            Report::Alert(alerted) => (org.to_string(), self.note(source, |mapper, out| of_alert(mapper, alerted, out))?),
+            Report::Alert(alerted) => {
+                (org.to_string(), self.note(source, |mapper, out| of_alert(mapper, alerted, out))?)
+            }
         };
         Ok(OutputRecord { class, key, source, body })
     }

@@ -19,7 +19,7 @@ use super::run::on_signals;
 use super::{ConfigArgument, here, orgs, runtime};
 use crate::ack::Tally;
 use crate::collect::{Plan, Selection};
-use crate::config::{Config, LogMode, OrgConfig, Role};
+use crate::config::{Config, LogMode, Role};
 use crate::error::{Chain, ExitStatus, Fatal};
 use crate::landing::{self, Content, LandingRecord, Origin};
 use crate::merge::snapshots::{Mark, Requested};

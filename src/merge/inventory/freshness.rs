@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use super::reports::{DriftCounts, drifts};
 use super::slot::by_facet;
@@ -68,11 +68,7 @@ struct Seen {
 ///
 /// # Errors
 /// When the disk cannot be read.
-pub fn freshness(
-    store: &(impl InventoryStore + ?Sized),
-    org: &OrgId,
-    now: i64,
-) -> Result<Vec<Freshness>, StoreError> {
+pub fn freshness(store: &(impl InventoryStore + ?Sized), org: &OrgId, now: i64) -> Result<Vec<Freshness>, StoreError> {
     let mut found: BTreeMap<&'static str, Freshness> = BTreeMap::new();
     for (facet, Seen { gone, ages }) in seen(store, org, now)? {
         if let Some(row) = row(&mut found, facet) {

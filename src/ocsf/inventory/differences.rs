@@ -254,11 +254,10 @@ mod tests {
         let before = br#"[{"id":"a","s":1},{"id":"b","s":1},{"id":"c","s":1}]"#;
         let after = br#"[{"id":"c","s":1},{"id":"b","s":2},{"id":"d","s":1}]"#;
         let found = elements("id", Some(before), Some(after));
-        assert_eq!((found.added.first, found.removed.first, found.changed.first), (
-            vec!["d".to_owned()],
-            vec!["a".to_owned()],
-            vec!["b".to_owned()]
-        ));
+        assert_eq!(
+            (found.added.first, found.removed.first, found.changed.first),
+            (vec!["d".to_owned()], vec!["a".to_owned()], vec!["b".to_owned()])
+        );
         let ids: Vec<String> = (0..200).map(|at| format!("\"{at:03}\"")).collect();
         let found = elements("id", None, Some(format!("[{}]", ids.join(",")).as_bytes()));
         assert_eq!((found.added.first.len(), found.added.count, found.removed.count), (MOST_IDS, 200, 0));

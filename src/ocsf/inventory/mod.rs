@@ -310,12 +310,7 @@ impl InventoryMapper {
     }
 
     /// Appends a record that is of no object.
-    fn note(
-        &mut self,
-        at: i64,
-        out: &mut Vec<u8>,
-        write: impl FnOnce(&mut Writer<'_>),
-    ) -> Result<(), InventoryError> {
+    fn note(&mut self, at: i64, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) -> Result<(), InventoryError> {
         check(at)?;
         let mut writer = Writer::new(out, &mut self.memory);
         write(&mut writer);

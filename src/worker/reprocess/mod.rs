@@ -21,6 +21,7 @@ pub use self::job::{Asked, Output, Stretch};
 use self::job::{Job, Written};
 pub use self::scope::{By, Outputs, Scope, Tallies};
 use self::scope::{Chosen, Part, ScopedReader, ScopedSink};
+use super::control::Owned;
 use super::data_dir::DataDir;
 use super::partition::{Bounds, PartitionWorker, Stop};
 use super::{Shared, aws};
@@ -218,8 +219,12 @@ impl Source {
         };
         let topics = Topics::new(prefix, &quarantine);
         let span = TopicSpan::of(cluster, topic).map_err(unanswered)?;
-        let spec =
-            |name: &str| TopicSpec { name: name.to_owned(), min_partitions: Some(span.partitions), retention_ms: None };
+        let spec = |name: &str| TopicSpec {
+            name: name.to_owned(),
+            min_partitions: Some(span.partitions),
+            retention_ms: None,
+            compacted: topics.is_compacted(name),
+        };
         let specs: Vec<_> = topics.all().map(spec).collect();
         let health = Health::default().component("kafka");
         if ensure_topics(cluster, &kafka.topics, &specs, &health, stop).await?.is_none() {
@@ -363,6 +368,7 @@ impl Run {
             event_types: Arc::clone(&self.event_types),
             health: Health::default(),
             fatal: mpsc::channel(1).0,
+            owned: Owned::default(),
             pace: Pace::real(),
         }
     }

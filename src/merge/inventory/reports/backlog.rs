@@ -156,9 +156,11 @@ impl<S: InventoryStore> Reporter<'_, S> {
             while let Some(at) = next.filter(|_| ids.len() < room) {
                 let (found, more) = self.state.overlay.stretch(self.state.store, &at, &until, room)?;
                 let found = found.iter().take(room - ids.len());
-                ids.extend(found.map(|(key, _)| {
-                    String::from_utf8_lossy(key.get(first.len()..).unwrap_or_default()).into_owned()
-                }));
+                ids.extend(
+                    found.map(|(key, _)| {
+                        String::from_utf8_lossy(key.get(first.len()..).unwrap_or_default()).into_owned()
+                    }),
+                );
                 next = more;
             }
         }

@@ -58,10 +58,7 @@ pub struct KeptAlert {
 ///
 /// # Errors
 /// When the disk cannot be read.
-pub fn drifts(
-    store: &(impl InventoryStore + ?Sized),
-    org: &OrgId,
-) -> Result<Vec<(String, DriftCounts)>, StoreError> {
+pub fn drifts(store: &(impl InventoryStore + ?Sized), org: &OrgId) -> Result<Vec<(String, DriftCounts)>, StoreError> {
     let from = key(DRIFT, org.as_str(), &[""]);
     let mut found = Vec::new();
     each(store, &from, &after_all(&from), |key, value| {

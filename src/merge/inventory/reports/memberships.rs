@@ -11,11 +11,7 @@ use crate::merge::inventory::store::InventoryStore;
 
 impl<S: InventoryStore> Reporter<'_, S> {
     /// The groups of a user, each as Okta shows it; `None` if they are not known. What it rests on goes to `readings`.
-    pub(super) fn groups(
-        &self,
-        user: &Slot,
-        readings: &mut Vec<Reading>,
-    ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+    pub(super) fn groups(&self, user: &Slot, readings: &mut Vec<Reading>) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         // The list of the user's own groups says everything of them, where somebody asked for it.
         if let Some(list) = self.list(user, "user.groups", readings)? {
             return Ok(Some(split(&list)));

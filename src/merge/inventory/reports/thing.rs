@@ -23,12 +23,7 @@ pub(super) fn is_of_elements(collection: &'static Collection) -> bool {
 
 impl<S: InventoryStore> Reporter<'_, S> {
     /// A thing, if it is there. `at` is when the newest of it was read, if that is known.
-    pub(super) fn thing(
-        &self,
-        slot: &Slot,
-        occasion: Occasion,
-        at: Option<i64>,
-    ) -> Result<Option<Thing>, StoreError> {
+    pub(super) fn thing(&self, slot: &Slot, occasion: Occasion, at: Option<i64>) -> Result<Option<Thing>, StoreError> {
         let Some(head) = self.state.head(slot)? else { return Ok(None) };
         let Some(reading) = reading(slot.facet(), &head) else { return Ok(None) };
         let Some(body) = self.state.body(slot)? else { return Ok(None) };
@@ -72,7 +67,13 @@ impl<S: InventoryStore> Reporter<'_, S> {
     }
 
     /// Tells an element of a list that is a part of nothing.
-    pub(super) fn element(&mut self, list: &Slot, id: &str, body: Vec<u8>, occasion: Occasion) -> Result<bool, StoreError> {
+    pub(super) fn element(
+        &mut self,
+        list: &Slot,
+        id: &str,
+        body: Vec<u8>,
+        occasion: Occasion,
+    ) -> Result<bool, StoreError> {
         let reading = self.state.head(list)?.and_then(|head| reading(list.facet(), &head));
         let (Some(slot), Some(reading)) = (Slot::new(self.org, list.collection, id), reading) else { return Ok(false) };
         let at = match &occasion {
