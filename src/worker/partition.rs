@@ -358,6 +358,7 @@ impl PartitionWorker {
                         *batch.published.entry(output.class).or_default() += 1;
                     }
                     self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+                    crate::crash_point!("fold.told");
                 }
                 Err(refused) => {
                     let rejected = self.rejected(source, Some(of), refused.reason, refused.detail, refused.bytes);
