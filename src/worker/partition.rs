@@ -148,7 +148,7 @@ impl PartitionWorker {
             limit,
             merge: shared.config.merge.clone(),
             mapping: Mapping::new(&shared.config, Arc::clone(&shared.event_types)),
-            reporting: Reporting::new(&shared.config),
+            reporting: Reporting::new(&shared.config.publish, shared.config.privacy.privacy()),
             bounds,
             stop,
         }

@@ -317,7 +317,7 @@ const CLEAR: &[&str] = &[
 /// The record of an object of the inventory.
 fn inventory(map: impl FnOnce(&mut InventoryMapper, &Observed<'_>, &mut Vec<u8>)) -> Value {
     let org = OrgId::new("acme");
-    let observed = Observed { org: &org, at: 1_777_890_030_123, activity: Activity::Collect };
+    let observed = Observed { org: &org, at: 1_777_890_030_123, activity: Activity::Collect, basis: None };
     let options = Options { raw_data: true, unmapped: true };
     let mut out = Vec::new();
     map(&mut InventoryMapper::new(options).with_privacy(Some(privacy(ALL))), &observed, &mut out);
@@ -331,7 +331,9 @@ fn records_of_the_inventory_have_the_pseudonyms_of_events() {
     let group = br#"{"id":"00g1","profile":{"name":"Friends of grace@example.com"}}"#;
     let groups: &[&[u8]] = &[group];
     let facts = UserFacts { user: USER.as_bytes(), groups: Some(groups), ..UserFacts::default() };
-    let record = inventory(|mapper, observed, out| drop(mapper.user(observed, &facts, out).unwrap()));
+    let record = inventory(|mapper, observed, out| {
+        mapper.user(observed, &facts, out).unwrap();
+    });
     let user = &record["user"];
     let event = hidden(&with("/actor", party("00u9", "User", "grace@example.com")));
     assert_eq!(user["name"], event["user"]["name"]);
@@ -359,7 +361,9 @@ fn people_in_other_objects_are_hidden_too() {
     let assigned = assigned.to_string();
     let facts = ResourceFacts { object: assigned.as_bytes(), ..ResourceFacts::default() };
     let collection = Collection::find("app_users").unwrap();
-    let record = inventory(|mapper, observed, out| drop(mapper.resource(observed, collection, &facts, out).unwrap()));
+    let record = inventory(|mapper, observed, out| {
+        mapper.resource(observed, collection, &facts, out).unwrap();
+    });
     assert_eq!(record["resources"][0]["name"], token("grace@example.com"));
 }
 
