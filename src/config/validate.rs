@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, log, okta, snapshot};
+use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, enrichment, log, okta, snapshot};
 
 /// All problems, each starting with the key at fault.
 pub fn problems(config: &Config) -> Vec<String> {
@@ -21,6 +21,8 @@ pub fn problems(config: &Config) -> Vec<String> {
     queues(config, &mut check);
     kafka(config, &mut check);
     limits(config, &mut check);
+    let personal = enrichment::problems(&config.enrichment, &config.privacy, config.publish.raw_data);
+    personal.into_iter().for_each(|problem| check(false, &|| problem.clone()));
     problems
 }
 

@@ -52,10 +52,15 @@ pub struct Fold {
 impl Fold {
     /// Goes on where the store ends.
     pub fn new(store: &impl StateStore, window_days: u32) -> Self {
+        Self::with(store, window_days, inventory::Settings::default())
+    }
+
+    /// The same, with an inventory that is kept like this.
+    pub fn with(store: &impl StateStore, window_days: u32, settings: inventory::Settings) -> Self {
         Self {
             window_days: i64::from(window_days),
             listed: HashSet::new(),
-            inventory: Inventory::new(inventory::Settings::default()),
+            inventory: Inventory::new(settings),
             system_log: SystemLog::new(window_days),
             changes: Changes {
                 next_offset: store.next_offset(),
@@ -87,7 +92,7 @@ impl Fold {
                 (self.note(record, store)?, Ways::NONE)
             }
         };
-        let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
+        let outputs = self.inventory.apply(record, is_news(record, before), store)?;
         let reports = self.inventory.report(record, outputs, store)?;
         let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
@@ -161,6 +166,12 @@ impl Fold {
         Ok(())
     }
 
+    /// For tests that take a guard away.
+    #[cfg(test)]
+    pub(super) fn inventory(&mut self) -> &mut Inventory {
+        &mut self.inventory
+    }
+
     /// Passes over a place of the log that holds no event.
     pub fn skip(&mut self, offset: u64) {
         self.changes.next_offset = offset + 1;
@@ -187,6 +198,12 @@ impl Fold {
             .map(|(bucket, _)| bucket.clone())
             .collect()
     }
+}
+
+/// Whether an event that had come by these ways is news to the inventory. That it was read as history said nothing there,
+/// so it is news when it comes live behind that.
+fn is_news(record: &LandingRecord, before: Ways) -> bool {
+    before == Ways::NONE || before == Ways::HISTORY && !record.origin.is_history()
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub fn log_notice(org: &OrgId, at: i64, notice: &LogNotice<'_>) -> (Class, Vec<u
         "activity_id": activity.0, "activity_name": activity.1,
         "category_uid": category, "category_name": category_name,
         "class_uid": class.uid(), "class_name": class.caption(),
-        "type_uid": type_uid, "type_name": format!("{}: {}", class.caption(), activity.1),
+        "type_uid": type_uid,
         "severity_id": severity.0, "severity": severity.1,
         "status_id": status.0, "status": status.1, "status_code": code,
         "time": at, "start_time": from, "message": notice.says(),

@@ -147,8 +147,8 @@ impl PartitionWorker {
             sink: Arc::clone(&shared.sink),
             limit,
             merge: shared.config.merge.clone(),
-            mapping: Mapping::new(&shared.config.publish, Arc::clone(&shared.event_types)),
-            reporting: Reporting::new(&shared.config.publish),
+            mapping: Mapping::new(&shared.config, Arc::clone(&shared.event_types)),
+            reporting: Reporting::new(&shared.config),
             bounds,
             stop,
         }
@@ -305,7 +305,7 @@ impl PartitionWorker {
             }
             Verdict::Fresh => {
                 batch.fresh += 1;
-                self.publish(record, source, batch)?;
+                self.publish(record, source, fold, batch)?;
             }
         }
         self.tell(&reports, (&org, at), next, known, batch)?;
@@ -359,6 +359,7 @@ impl PartitionWorker {
                         *batch.published.entry(output.class).or_default() += 1;
                     }
                     self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+                    crate::crash_point!("fold.told");
                 }
                 Err(refused) => {
                     let rejected = self.rejected(source, Some(of), refused.reason, refused.detail, refused.bytes);
@@ -369,8 +370,19 @@ impl PartitionWorker {
         Ok(())
     }
 
-    fn publish(&mut self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
-        let (class, json) = match self.mapping.map(source.offset, &record) {
+    fn publish(
+        &mut self,
+        record: LandingRecord,
+        source: SourceId,
+        fold: &Fold,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        let published = match record.content {
+            Content::Event { published, .. } => published,
+            _ => record.landed_at,
+        };
+        let known = fold.knowledge(&self.store, &record.org, published);
+        let (class, json) = match self.mapping.map(source.offset, &record, Some(&known)) {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
                 let of = Some((&record.org, record.landed_at));

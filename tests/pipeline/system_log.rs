@@ -76,7 +76,7 @@ fn what_a_lossy_stream_does_not_bring_the_poll_does_over_two_kills_and_the_ledge
     until("an alarm", || {
         org.advance(61);
         std::thread::sleep(std::time::Duration::from_secs(2));
-        worker.log().contains("the poll brings the others").then_some(())
+        worker.log().contains("the log stream does not bring what it should").then_some(())
     });
     until("the gap is closed", || {
         org.emit("zone.update", 2);

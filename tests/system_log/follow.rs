@@ -75,3 +75,21 @@ fn an_org_that_is_not_to_be_polled_is_not() {
     assert_eq!(org.answered(LOGS, 0), 0);
     assert_eq!(worker.stop(), 0);
 }
+
+#[test]
+fn what_okta_persists_late_is_read_and_counted_in_its_own_minute() {
+    let org = org(&[]);
+    let bench = Bench::new(&org);
+    org.emit("user.session.start", 3);
+    let mut worker = bench.run();
+    bench.until_all_published(&org);
+    // Two hours behind the place of the poll, by its time of publication.
+    org.emit_late("user.session.start", 7_200);
+    org.emit("user.session.start", 3);
+    bench.until_all_published(&org);
+    assert_eq!(worker.stop(), 0);
+    let read_to = bench.standing().read_to.unwrap();
+    let minutes = bench.ledger(read_to - 3 * 3_600_000, read_to - 3_600_000);
+    let late: Vec<_> = minutes.iter().filter(|minute| minute.counts.all > 0).collect();
+    assert!(matches!(late[..], [minute] if minute.counts.poll == 1), "{late:?}");
+}

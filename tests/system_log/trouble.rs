@@ -106,7 +106,7 @@ fn what_a_long_stop_has_cost_for_good_is_told() {
     worker.until_logged("polling the System Log begins");
     org.emit("user.session.start", 3);
     bench.until_all_published(&org);
-    worker.until_logged("events of it may be missing for good");
+    worker.until_logged("Okta no longer has a part of its log");
     assert_eq!(worker.stop(), 0);
     let lost = bench.standing().lost;
     assert_eq!(lost.len(), 1, "{lost:?}");

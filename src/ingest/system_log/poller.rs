@@ -11,7 +11,7 @@ use super::log::Log;
 use super::reread::Rereading;
 use super::settings::Settings;
 use super::stream::{self, StreamLook};
-use super::told::{self, Told};
+use super::told;
 use super::{SCOPE, Trouble, millis, of_log, time};
 use crate::ack::NotDelivered;
 use crate::collect::{Lander, Room};
@@ -45,9 +45,10 @@ const ALARMED: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The counts of the last day go into the metrics, and each minute anew: that is how often they change.
+/// The counts of the last day go into the metrics; as often as metrics are asked for, and no more often, as it is a
+/// reading of some 24 rows.
 const TOLD_MS: i64 = 24 * 3_600_000;
-const MEASURED_MS: i64 = 60_000;
+const MEASURED_MS: i64 = 10_000;
 
 /// Where what is read goes, and where it is remembered.
 pub struct Ends {
@@ -95,7 +96,6 @@ struct Poller {
     rereading: Option<Rereading>,
     /// The window that was read again last: until its mark is folded, the state still asks for it.
     reread: Option<(i64, i64)>,
-    told: Told,
     /// When the day was counted last, by the steady clock.
     measured: i64,
 }
@@ -126,7 +126,6 @@ impl Poller {
             place: None,
             rereading: None,
             reread: None,
-            told: Told::default(),
             measured: i64::MIN,
         })
     }
@@ -251,7 +250,6 @@ impl Poller {
     /// Tells people how it stands.
     fn tell(&mut self, standing: &Standing) -> Result<(), Trouble> {
         let (org, pace) = (&self.settings.org, self.settings.pace);
-        self.told.tell(org, standing);
         let every = self.cadence(standing);
         self.log.health.ready(told::summary(standing, self.settings.stream.as_ref(), every));
         if pace.steady_ms() - self.measured >= MEASURED_MS || self.measured == i64::MIN {

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -20,8 +21,11 @@ const FUTURE_MS: i64 = 366 * DAY_MS;
 /// Rows that are dropped at once; one falls due each hour, more only where the log's clock leaps.
 const DROPPED_AT_ONCE: usize = 4_096;
 
-/// What the events about a log stream have in their type. Looked for in every event, so it is looked for as bytes first.
+/// What the events about a log stream have in their type.
 const LIFECYCLE: &str = "system.log_stream.lifecycle.";
+
+/// Looks for it as bytes: every event is asked, and hardly one is read for it.
+static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(LIFECYCLE));
 
 /// What a person should know of an org's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,7 +309,7 @@ fn raised(news: News) -> Option<Output> {
 
 /// What an event says of whether a log stream is active.
 fn told_of_stream(event: &[u8], published: i64) -> Option<Told> {
-    memmem::find(event, LIFECYCLE.as_bytes())?;
+    FINDER.find(event)?;
     let mut tape = Tape::default();
     let document = tape.read(event).ok()?;
     let event_type = document.root().get("eventType")?.as_str()?;

@@ -1,6 +1,7 @@
 //! What the tests share: the stack's addresses, a bench of its own for each test, and the worker as a process.
 
 mod bench;
+pub mod bridge;
 mod proxy;
 #[path = "../../support/mod.rs"]
 mod shared;
