@@ -231,6 +231,7 @@ impl PartitionWorker {
         if next_offset != before {
             self.reader.seek(next_offset)?;
         }
+        metrics::partition_offset(self.partition, next_offset);
         self.bounds.committed.send_replace(next_offset);
         Ok(pen)
     }
