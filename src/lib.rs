@@ -20,6 +20,10 @@
 //!
 //! `ARCHITECTURE.md` has the picture and the promises.
 
+// The simulation is one for `tests/simulation` and for unit tests, and calls the library by its name.
+#[cfg(test)]
+extern crate self as okta_ocsf;
+
 pub mod ack;
 pub mod aws;
 pub mod cli;

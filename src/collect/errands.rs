@@ -46,7 +46,7 @@ pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
     }
     let mut pause = FIRST_PAUSE;
     loop {
-        let mut runner = Runner { access, org: None, sent: i64::MIN, running: JoinSet::new() };
+        let mut runner = Runner { access, org: None, abandoned: None, sent: i64::MIN, running: JoinSet::new() };
         let trouble = match runner.go_on(&mut pause).await {
             Err(Trouble::Stopped(_)) => return Ok(()),
             Err(Trouble::NotLanded(NotDelivered::Impossible { what, status })) => {
@@ -70,6 +70,8 @@ struct Runner<'a> {
     access: &'a Access,
     /// The org with the scopes of all that is planned; made when the first errand is due.
     org: Option<(Arc<Org>, BTreeSet<&'static str>)>,
+    /// What was sent until then, by Okta's clock, was sent by a runner that is gone, and is sent again.
+    abandoned: Option<i64>,
     /// When the newest errands were sent, by Okta's clock.
     sent: i64,
     running: JoinSet<Result<(), Trouble>>,
@@ -78,6 +80,7 @@ struct Runner<'a> {
 impl Runner<'_> {
     async fn go_on(&mut self, pause: &mut Duration) -> Result<Never, Trouble> {
         let mut committed = self.access.ends.committed.clone();
+        self.abandoned = last_sent(self.access.ends.state.as_ref(), &self.access.settings.org)?;
         loop {
             committed.mark_unchanged();
             let room = AT_ONCE - self.running.len();
@@ -101,8 +104,8 @@ impl Runner<'_> {
         if most == 0 {
             return Ok(Vec::new());
         }
-        let ends = &self.access.ends;
-        Ok(due(ends.state.as_ref(), &Settings::default(), &self.access.settings.org, landing::now_ms(), most)?)
+        let (state, org) = (self.access.ends.state.as_ref(), &self.access.settings.org);
+        Ok(due(state, &Settings::default(), org, landing::now_ms(), self.abandoned, most)?)
     }
 
     /// Says that they are sent, and sends them when the state knows it.

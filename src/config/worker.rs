@@ -109,12 +109,16 @@ pub struct MergeConfig {
     pub batch_records: usize,
     /// The most bytes of landing records in one batch.
     pub batch_bytes: usize,
+    /// The compacted topic that holds a copy of the state, from which a worker that has lost its disk, or takes over a
+    /// partition, has it again within a minute instead of folding the landing log anew. Default: the landing topic's
+    /// name and `.state`; an empty text is none. Only with Kafka.
+    pub changelog_topic: Option<String>,
 }
 
 impl Default for MergeConfig {
     fn default() -> Self {
         // 2,000 records make the fsync of a commit (a few ms) a small part of a batch at 100,000 records a second.
-        Self { dedupe_window_days: 90, batch_records: 2_000, batch_bytes: 16 << 20 }
+        Self { dedupe_window_days: 90, batch_records: 2_000, batch_bytes: 16 << 20, changelog_topic: None }
     }
 }
 

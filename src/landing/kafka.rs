@@ -458,9 +458,13 @@ impl LandingPartition for KafkaPartition {
     }
 
     fn seek(&mut self, next_offset: u64) -> Result<(), LandingError> {
-        self.consumer
-            .seek(&self.topic, self.partition, offset(next_offset), QUESTION_TIMEOUT)
-            .map_err(|error| failure(format!("landing partition {} cannot be sought", self.partition), error))
+        let failed = |error| failure(format!("landing partition {} cannot be sought", self.partition), error);
+        // A state of nothing begins where the log does, which need not be its first record any more.
+        let start = match next_offset {
+            0 => watermarks(&self.consumer, &self.topic, self.partition).map_err(failed)?.start,
+            start => start,
+        };
+        self.consumer.seek(&self.topic, self.partition, offset(start), QUESTION_TIMEOUT).map_err(failed)
     }
 }
 

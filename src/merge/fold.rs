@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::cursors;
 use super::inventory::reports::Report;
@@ -42,7 +42,6 @@ pub struct Folded {
 pub struct Fold {
     /// How long an event is remembered after the last event of its day came in, days.
     window_days: i64,
-    pending: HashMap<Seen, Ways>,
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
@@ -53,11 +52,15 @@ pub struct Fold {
 impl Fold {
     /// Goes on where the store ends.
     pub fn new(store: &impl StateStore, window_days: u32) -> Self {
+        Self::with(store, window_days, inventory::Settings::default())
+    }
+
+    /// The same, with an inventory that is kept like this.
+    pub fn with(store: &impl StateStore, window_days: u32, settings: inventory::Settings) -> Self {
         Self {
             window_days: i64::from(window_days),
-            pending: HashMap::new(),
             listed: HashSet::new(),
-            inventory: Inventory::new(inventory::Settings::default()),
+            inventory: Inventory::new(settings),
             system_log: SystemLog::new(window_days),
             changes: Changes {
                 next_offset: store.next_offset(),
@@ -89,7 +92,7 @@ impl Fold {
                 (self.note(record, store)?, Ways::NONE)
             }
         };
-        let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
+        let outputs = self.inventory.apply(record, is_news(record, before), store)?;
         let reports = self.inventory.report(record, outputs, store)?;
         let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
@@ -106,17 +109,19 @@ impl Fold {
 
     /// The verdict on an event, and by which ways it had come before.
     fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, Ways), StoreError> {
-        let before = match self.pending.get(&seen) {
+        let pending = self.changes.seen.get_mut(&seen.bucket);
+        let before = match pending.as_ref().and_then(|pending| pending.get(&seen.uuid)) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
         };
-        let verdict = if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate };
         if !before.has(way) {
             let ways = before.and(way);
-            self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
-            self.pending.insert(seen, ways);
+            match pending {
+                Some(pending) => drop(pending.insert(seen.uuid, ways)),
+                None => drop(self.changes.seen.entry(seen.bucket).or_default().insert(seen.uuid, ways)),
+            }
         }
-        Ok((verdict, before))
+        Ok((if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate }, before))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
@@ -161,6 +166,12 @@ impl Fold {
         Ok(())
     }
 
+    /// For tests that take a guard away.
+    #[cfg(test)]
+    pub(super) fn inventory(&mut self) -> &mut Inventory {
+        &mut self.inventory
+    }
+
     /// Passes over a place of the log that holds no event.
     pub fn skip(&mut self, offset: u64) {
         self.changes.next_offset = offset + 1;
@@ -168,7 +179,6 @@ impl Fold {
 
     /// What the batch changed, to be committed; the next batch starts on top of it.
     pub fn finish(&mut self, store: &impl StateStore, sink_position: Vec<u8>) -> Changes {
-        self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
         self.changes.writes.extend(self.inventory.finish().writes);
@@ -188,6 +198,12 @@ impl Fold {
             .map(|(bucket, _)| bucket.clone())
             .collect()
     }
+}
+
+/// Whether an event that had come by these ways is news to the inventory. That it was read as history said nothing there,
+/// so it is news when it comes live behind that.
+fn is_news(record: &LandingRecord, before: Ways) -> bool {
+    before == Ways::NONE || before == Ways::HISTORY && !record.origin.is_history()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
+mod changelog;
 mod collect;
 mod control;
 mod data_dir;
@@ -27,6 +28,10 @@ use crate::ocsf::EventTypes;
 use crate::okta::Pace;
 use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
 use crate::telemetry::{Component, Health, metrics, serve};
+
+/// How the topic of the changelogs is kept. What somebody overwrote in vain must still be there when the next owner comes
+/// to heal it: that may take him a day. That something is gone must be known to an owner who was away for as long.
+const COMPACTION: &[(&str, &str)] = &[("min.compaction.lag.ms", "86400000"), ("delete.retention.ms", "86400000")];
 
 /// Where the first fatal error of any part is told. Small: one is enough to stop everything.
 type FatalSender = mpsc::Sender<Fatal>;
@@ -286,19 +291,23 @@ async fn make_topics(
         min_partitions: None,
         retention_ms: Some(retention_ms),
         compacted: false,
+        settings: &[],
     }];
     let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
         return Ok(None);
     };
     let min_partitions = partitions.first().copied();
-    let output = |name: &str| TopicSpec {
+    let other = |name: &str, compacted, settings| TopicSpec {
         name: name.to_owned(),
         min_partitions,
         retention_ms: None,
-        compacted: topics.is_compacted(name),
+        compacted,
+        settings,
     };
-    let outputs: Vec<_> = topics.all().map(output).collect();
-    let made = ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?;
+    let outputs = topics.all().map(|name| other(name, topics.is_compacted(name), &[]));
+    let changelog = config.changelog_topic().map(|name| other(&name, true, COMPACTION));
+    let others: Vec<_> = outputs.chain(changelog).collect();
+    let made = ensure_topics(cluster, &kafka.topics, &others, health, stop).await?;
     Ok(made.and(min_partitions))
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::Shared;
+use super::changelog::{Changelog, ChangelogError, Pen};
 use super::mapping::Mapping;
 use super::reporting::{Reporting, class_of, note, note_log, notice_of};
 use crate::ack::{Ack, NotDelivered, Tally};
@@ -44,6 +45,9 @@ enum Trouble {
     /// The disk refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The changelog did not do as it should.
+    #[error(transparent)]
+    Changelog(#[from] ChangelogError),
     /// The log did not answer.
     #[error(transparent)]
     Landing(#[from] LandingError),
@@ -81,6 +85,8 @@ pub struct Bounds {
     pub published_before: u64,
     /// Told the next offset after every commit.
     pub committed: watch::Sender<u64>,
+    /// Where a copy of the state is kept, if one is.
+    pub changelog: Option<Changelog>,
 }
 
 /// How a partition is asked to stop: after the batch in hand, and if that cannot be delivered, at a given time.
@@ -97,12 +103,12 @@ impl Stop {
         self.asked.store(true, Ordering::Release);
     }
 
-    fn is_asked(&self) -> bool {
+    pub(super) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 
     /// The batch in hand has had its time.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.give_up_at.get().is_some_and(|at| Instant::now() >= *at)
     }
 }
@@ -141,8 +147,8 @@ impl PartitionWorker {
             sink: Arc::clone(&shared.sink),
             limit,
             merge: shared.config.merge.clone(),
-            mapping: Mapping::new(&shared.config.publish, Arc::clone(&shared.event_types)),
-            reporting: Reporting::new(&shared.config.publish),
+            mapping: Mapping::new(&shared.config, Arc::clone(&shared.event_types)),
+            reporting: Reporting::new(&shared.config),
             bounds,
             stop,
         }
@@ -194,6 +200,7 @@ impl PartitionWorker {
 
     /// Batches until stopped.
     fn work(&mut self) -> Result<(), Trouble> {
+        let mut pen = self.take_over()?;
         let from = self.store.next_offset().max(self.bounds.published_before);
         let stop = Arc::clone(&self.stop);
         let mut known =
@@ -209,10 +216,23 @@ impl PartitionWorker {
             for record in records {
                 self.take(record, &mut fold, &known, &mut batch)?;
             }
-            self.commit(&mut fold, batch)?;
+            self.commit(&mut fold, batch, pen.as_mut())?;
             known.forget_before(self.source_id(self.store.next_offset()));
         }
         Ok(())
+    }
+
+    /// Has the state that the changelog says, and the right to write to it. Others may read the state from here on.
+    fn take_over(&mut self) -> Result<Option<Pen>, Trouble> {
+        let before = self.store.next_offset();
+        let changelog = self.bounds.changelog.clone();
+        let pen = changelog.map(|changelog| changelog.take_over(&mut self.store, &self.stop)).transpose()?;
+        let next_offset = self.store.next_offset();
+        if next_offset != before {
+            self.reader.seek(next_offset)?;
+        }
+        self.bounds.committed.send_replace(next_offset);
+        Ok(pen)
     }
 
     fn source_id(&self, offset: u64) -> SourceId {
@@ -284,7 +304,7 @@ impl PartitionWorker {
             }
             Verdict::Fresh => {
                 batch.fresh += 1;
-                self.publish(record, source, batch)?;
+                self.publish(record, source, fold, batch)?;
             }
         }
         self.tell(&reports, (&org, at), next, known, batch)?;
@@ -348,8 +368,19 @@ impl PartitionWorker {
         Ok(())
     }
 
-    fn publish(&mut self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
-        let (class, json) = match self.mapping.map(source.offset, &record) {
+    fn publish(
+        &mut self,
+        record: LandingRecord,
+        source: SourceId,
+        fold: &Fold,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        let published = match record.content {
+            Content::Event { published, .. } => published,
+            _ => record.landed_at,
+        };
+        let known = fold.knowledge(&self.store, &record.org, published);
+        let (class, json) = match self.mapping.map(source.offset, &record, Some(&known)) {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
                 let of = Some((&record.org, record.landed_at));
@@ -407,7 +438,7 @@ impl PartitionWorker {
         }
     }
 
-    fn commit(&mut self, fold: &mut Fold, batch: Batch) -> Result<(), Trouble> {
+    fn commit(&mut self, fold: &mut Fold, batch: Batch, pen: Option<&mut Pen>) -> Result<(), Trouble> {
         crate::crash_point!("fold.published");
         let sealed = self.sink.seal(self.partition)?;
         loop {
@@ -419,8 +450,13 @@ impl PartitionWorker {
             }
         }
         crate::crash_point!("fold.acknowledged");
-        let changes = fold.finish(&self.store, sealed);
+        let mut changes = fold.finish(&self.store, sealed);
         let started = Instant::now();
+        // Behind the outputs: whoever goes on from the changelog must find that they are out.
+        match pen.map(|pen| pen.write(&mut changes, &self.stop)) {
+            Some(Err(ChangelogError::Stopped)) => return Err(Trouble::Stopped),
+            written => written.transpose()?,
+        };
         self.store.commit(&changes)?;
         metrics::commit(started.elapsed());
         crate::crash_point!("fold.committed");
@@ -443,12 +479,18 @@ impl PartitionWorker {
         let path = self.store.path().display();
         let fatal = |status, what: String, hint: &str| Some(Fatal::new(status, what).hint(hint));
         match trouble {
-            Trouble::Store(StoreError { source: redb::Error::Corrupted(_), .. }) => fatal(
+            Trouble::Changelog(ChangelogError::Unreadable(_)) => fatal(
+                ExitStatus::Software,
+                format!("the changelog of partition {} cannot be read", self.partition),
+                "if a newer version wrote it, run that one here as well; otherwise give merge.changelog_topic another name",
+            ),
+            Trouble::Store(StoreError { source: redb::Error::Corrupted(_), .. })
+            | Trouble::Changelog(ChangelogError::Store(StoreError { source: redb::Error::Corrupted(_), .. })) => fatal(
                 ExitStatus::Io,
                 format!("the state {path} is damaged"),
                 "move the file away and start again: the state is folded again from the landing log",
             ),
-            Trouble::Store(_) => fatal(
+            Trouble::Store(_) | Trouble::Changelog(ChangelogError::Store(_)) => fatal(
                 ExitStatus::Io,
                 format!("the state {path} cannot be used"),
                 "free space on the disk of worker.data_dir and start again; nothing is lost or published twice",
@@ -468,7 +510,13 @@ impl PartitionWorker {
                 "an output topic refuses a record for its size".into(),
                 "set max.message.bytes of the output topics to 8388608",
             ),
-            Trouble::NotDelivered(NotDelivered::Impossible { status, .. }) => fatal(
+            Trouble::Changelog(ChangelogError::NotDelivered(NotDelivered::Refused(_))) => fatal(
+                ExitStatus::Unavailable,
+                "the topic of the changelog refuses a record for its size".into(),
+                "set max.message.bytes of merge.changelog_topic to 1048576 or more",
+            ),
+            Trouble::NotDelivered(NotDelivered::Impossible { status, .. })
+            | Trouble::Changelog(ChangelogError::NotDelivered(NotDelivered::Impossible { status, .. })) => fatal(
                 *status,
                 format!("the output of partition {} is refused", self.partition),
                 "mend the cause and start again; nothing is lost or published twice",

@@ -61,7 +61,7 @@ impl Inventory {
         }
     }
 
-    /// Takes the next record. `fresh` says of an event that it was never seen before.
+    /// Takes the next record. `fresh` says of an event that it was never seen before, or so far only as history.
     ///
     /// # Errors
     /// When the store cannot be read; the batch must be given up then.

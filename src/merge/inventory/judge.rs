@@ -90,7 +90,8 @@ fn is_newer(known: &Version, seen: &Sighting, guards: Guards) -> bool {
     }
     match known.lu.zip(seen.lu) {
         Some((known_lu, seen_lu)) if !guards.stand(Guard::TieBreak) => seen_lu > known_lu,
-        Some((known_lu, seen_lu)) => (seen_lu, seen.as_of.0) > (known_lu, known.as_of.0),
+        // The hash says nothing. It only sees to it that the order of arrival does not either.
+        Some((known_lu, seen_lu)) => (seen_lu, seen.as_of.0, seen.hash) > (known_lu, known.as_of.0, known.hash),
         None if !guards.stand(Guard::Disjoint) => true,
         None => {
             let after = seen.as_of.0 > known.as_of.1;

@@ -16,6 +16,9 @@ use crate::collect::{Collection, Grain, Managed};
 use crate::landing::{self, LandingRecord, Observation, Origin};
 use crate::merge::StoreError;
 
+/// What Okta cuts times to.
+const SECOND_MS: i64 = 1_000;
+
 impl<S: InventoryStore> Step<'_, S> {
     pub fn observe(&mut self, record: &LandingRecord, seen: &Observation) -> Result<(), StoreError> {
         let collection = Collection::find(&seen.collection).filter(|one| one.facet == seen.facet);
@@ -246,7 +249,8 @@ impl<S: InventoryStore> Step<'_, S> {
         let Some(members) = slot.siblings().find(|sibling| sibling.facet == "group.members") else { return Ok(()) };
         let members = slot.sibling(members);
         let read = self.state.head(&members)?.and_then(|head| head.version().map(|version| version.as_of.0));
-        if read.is_some_and(|read| read < changed) && self.stands(Guard::MembershipClock) {
+        // Okta shows whole seconds, and the change may have come at the end of its second.
+        if read.is_some_and(|read| read < changed + SECOND_MS) && self.stands(Guard::MembershipClock) {
             self.want(&members, Cause::List, self.clock + self.settings.debounce_ms)?;
         }
         Ok(())

@@ -39,6 +39,7 @@ pub use user_schema::UserSchema;
 
 use std::fmt;
 
+use super::privacy::{Privacy, Values};
 use super::writer::{Memory, TIMES, Writer, saying};
 use super::{Class, Options};
 use crate::json::{JsonFault, Tape};
@@ -180,6 +181,7 @@ impl InventoryError {
 #[derive(Debug)]
 pub struct InventoryMapper {
     options: Options,
+    privacy: Option<Privacy>,
     pieces: Tape,
     text: Vec<u8>,
     tape: Tape,
@@ -191,12 +193,39 @@ impl InventoryMapper {
     /// `{"user":{…},"groups":[…],"factors":[…],"roles":[…]}`, a list that is not known left out. It is as received but
     /// for line ends and secrets.
     pub fn new(options: Options) -> Self {
-        Self { options, pieces: Tape::default(), text: Vec::new(), tape: Tape::default(), memory: Memory::default() }
+        Self {
+            options,
+            privacy: None,
+            pieces: Tape::default(),
+            text: Vec::new(),
+            tape: Tape::default(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// With pseudonyms for personal values, the same ones as in events. Then no record has `raw_data`, whatever the
+    /// options say.
+    pub fn with_privacy(self, privacy: Option<Privacy>) -> Self {
+        let raw_data = self.options.raw_data && privacy.is_none();
+        Self { options: Options { raw_data, ..self.options }, privacy, ..self }
+    }
+
+    /// Hides the personal values in the text that was handed in.
+    fn veil(&mut self, org: &OrgId, piece: Piece) -> Result<(), InventoryError> {
+        let Some(privacy) = &self.privacy else { return Ok(()) };
+        let pseudonyms = privacy.of(org);
+        let (mut values, mut veiled) = (Values::default(), Vec::with_capacity(self.text.len()));
+        let document = source::read(&mut self.tape, piece, &self.text)?;
+        pseudonyms.note(&document, &mut values);
+        pseudonyms.rewrite(&document, &values, &mut veiled);
+        self.text = veiled;
+        Ok(())
     }
 
     /// Changes what is added besides the object.
     pub fn set_options(&mut self, options: Options) {
-        self.options = options;
+        let raw_data = options.raw_data && self.privacy.is_none();
+        self.options = Options { raw_data, ..options };
     }
 
     /// Appends the record of a user to `out`: one line of JSON without the line end. On an error nothing is appended.
@@ -211,6 +240,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::user(&mut self.pieces, facts, &mut self.text)?;
+        self.veil(observed.org, Piece::User)?;
         let document = source::read(&mut self.tape, Piece::User, &self.text)?;
         let root = document.root();
         let user = User::of(root.get("user"));
@@ -238,6 +268,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::object(&mut self.pieces, Piece::Device, device, &mut self.text)?;
+        self.veil(observed.org, Piece::Device)?;
         let document = source::read(&mut self.tape, Piece::Device, &self.text)?;
         let device = Device::of(Some(document.root()));
         let frame = Frame {
@@ -265,6 +296,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::object(&mut self.pieces, Piece::Resource, facts.object, &mut self.text)?;
+        self.veil(observed.org, Piece::Resource)?;
         let document = source::read(&mut self.tape, Piece::Resource, &self.text)?;
         let root = document.root();
         let resource = collection.read(root).ok_or(InventoryError::MissingId(Piece::Resource))?;

@@ -55,7 +55,7 @@ fn there_is_a_golden_event_of_every_class_of_events() {
 }
 
 /// The scalars that differ, by their paths.
-fn difference(expected: &Value, got: &Value) -> String {
+pub fn difference(expected: &Value, got: &Value) -> String {
     let (expected, got) = (flat(expected), flat(got));
     let mut lines = BTreeMap::new();
     for (path, value) in expected.iter().filter(|(path, value)| got.get(*path) != Some(value)) {

@@ -198,6 +198,51 @@ proptest! {
         prop_assert_eq!(world.body(USER, "00u1"), expected);
     }
 
+    /// Whatever was seen of something that is there and has a version: old and new, overlapping, of one second or of one
+    /// time, in lists or by itself, even what no Okta would show.
+    #[test]
+    fn any_sightings_of_what_has_a_version_end_in_the_same_one_in_any_order_and_number(
+        seen in prop::collection::vec((0..4u8, 0..3i64, 0..200_000i64, 0..5_000i64, any::<bool>()), 1..12),
+        order in Just((0..24usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let folded = |order: &[usize]| {
+            let mut world = World::new();
+            for place in order {
+                let (says, lu, at, took, fetched) = seen[*place % seen.len()];
+                let value = object(&says.to_string(), s(lu));
+                let as_of = (s(0) + at, s(0) + at + took);
+                let origin = if fetched { Origin::Fetch } else { Origin::Snapshot };
+                world.observed(origin, Seen { as_of, ..Seen::object(USER, "00u1", &value, 0) });
+            }
+            let head = head(&world.store, &slot(USER, "00u1")).unwrap().unwrap();
+            (world.body(USER, "00u1"), head.version().map(|version| (version.lu, version.as_of.0, version.hash)))
+        };
+        let in_order: Vec<usize> = (0..seen.len()).collect();
+        // Each comes two times or more.
+        prop_assert_eq!(folded(&order), folded(&in_order));
+    }
+
+    /// Of what has no version: however the others overlap, one that was read wholly after them is what stays.
+    #[test]
+    fn a_reading_after_all_others_is_what_stays_in_any_order_and_number(
+        seen in prop::collection::vec((0..4u8, 0..100_000i64, 0..50_000i64, any::<bool>()), 0..12),
+        last in any::<bool>(),
+        order in Just((0..26usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let mut seen = seen;
+        // Lists are taken to be older than they are, by less than this.
+        seen.push((9, 300_000, 1_000, last));
+        let mut world = World::new();
+        for place in order {
+            let (says, at, took, fetched) = seen[place % seen.len()];
+            let value = format!(r#"[{{"id":"{says}"}}]"#);
+            let as_of = (s(0) + at, s(0) + at + took);
+            let origin = if fetched { Origin::Fetch } else { Origin::Audit };
+            world.observed(origin, Seen { as_of, ..Seen::object(FACTORS, "00u1", &value, 0) });
+        }
+        prop_assert_eq!(world.body(FACTORS, "00u1"), Some(r#"[{"id":"9"}]"#.to_owned()));
+    }
+
     /// Of what has no version, readings that do not overlap, the lag of lists included, end in the last one.
     #[test]
     fn readings_apart_from_each_other_end_in_the_last_in_any_order(

@@ -1,6 +1,7 @@
 //! The mapping of the inventory from the outside: objects in, records out.
 //!
 //! - `golden`: whole records, as files to read.
+//! - `basis`: why a record is written, and the records that are of no object.
 //! - `rules`: one rule a test, with the values that matter.
 //! - `secrets`: what belongs in no record is in none.
 //! - `accounting`: no leaf of an object is lost.
@@ -8,6 +9,7 @@
 //! - `examples`: the examples of Okta's API description.
 
 mod accounting;
+mod basis;
 mod examples;
 mod golden;
 mod properties;
