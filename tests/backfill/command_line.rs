@@ -25,7 +25,9 @@ fn times_that_make_no_sense_are_refused_as_such() {
     bench
         .backfill(&["--org", "acme", "--since", &later, "--until", &earlier])
         .assert_refused(78, &["--until must be after --since"]);
-    bench.backfill(&["--org", "acme", "--since", "30m"]).assert_refused(78, &["is not settled", "--since must be before"]);
+    bench
+        .backfill(&["--org", "acme", "--since", "30m"])
+        .assert_refused(78, &["is not settled", "--since must be before"]);
     bench.backfill(&["--org", "acme", "--since", "yesterday"]).assert_refused(2, &["give a time such as 2026-11-01"]);
     bench.backfill(&["--org", "acme"]).assert_refused(2, &["--since"]);
     bench.backfill(&["--since", "1d"]).assert_refused(2, &["--org"]);
@@ -37,7 +39,9 @@ fn a_filter_that_okta_refuses_is_told_in_its_words() {
     let bench = Bench::of(&org);
     let (mut arguments, ..) = a_day(&org);
     arguments.extend(["--filter", "eventType is odd"].map(str::to_owned));
-    bench.backfill(&arguments).assert_refused(78, &["Okta refuses what is asked for", "an operator is missing", "check --filter"]);
+    bench
+        .backfill(&arguments)
+        .assert_refused(78, &["Okta refuses what is asked for", "an operator is missing", "check --filter"]);
     assert_eq!(org.answered(LOGS, 0), 1, "asked once");
 }
 
@@ -56,7 +60,8 @@ fn an_org_that_does_not_let_us_read_the_log_is_told_with_what_to_grant() {
 #[test]
 fn a_wrong_token_is_told_and_the_other_org_is_read() {
     let (one, other) = (org(300, &[]), org(300, &["--seed", "2"]));
-    let bench = Bench::new().org("acme", &one.url, BY_TOKEN).org("globex", &other.url, "token = { env = \"WRONG_TOKEN\" }");
+    let bench =
+        Bench::new().org("acme", &one.url, BY_TOKEN).org("globex", &other.url, "token = { env = \"WRONG_TOKEN\" }");
     let (mut arguments, since, until) = a_day(&one);
     arguments.extend(["--org", "globex"].map(str::to_owned));
     let told = bench.backfill(&arguments);

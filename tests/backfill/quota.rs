@@ -18,7 +18,8 @@ const PATH: &str = "/api/v1/logs";
 /// An org that allows 20 calls a minute, with 27 pages in a day.
 fn org(folder: &std::path::Path) -> Org {
     let limits = folder.join("limits.json");
-    std::fs::write(&limits, r#"{"concurrency":75,"share":1.0,"buckets":[{"path":"/api/v1/logs","limit":20}]}"#).unwrap();
+    std::fs::write(&limits, r#"{"concurrency":75,"share":1.0,"buckets":[{"path":"/api/v1/logs","limit":20}]}"#)
+        .unwrap();
     limited_org(27_000, limits.to_str().unwrap(), &["--clock-rate", RATE, "--latency-ms", "500"])
 }
 

@@ -73,7 +73,8 @@ fn a_filter_is_okta_s_and_proves_nothing_of_what_it_left_out() {
     let (mut arguments, since, until) = a_day(&org);
     arguments.extend(["--filter", "eventType eq \"user.session.start\""].map(str::to_owned));
     let told = bench.backfill(&arguments);
-    let through = org.history().into_iter().filter(|(_, kind, at)| kind == "user.session.start" && (since..until).contains(at));
+    let through =
+        org.history().into_iter().filter(|(_, kind, at)| kind == "user.session.start" && (since..until).contains(at));
     let through: BTreeSet<_> = through.map(|(uuid, ..)| uuid).collect();
     assert!(!through.is_empty());
     assert_eq!(told.assert_read()["events"], through.len());

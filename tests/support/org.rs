@@ -103,9 +103,8 @@ impl Org {
     pub fn history(&self) -> Vec<(String, String, i64)> {
         let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
         let events = self.get_lines("/_org/history");
-        let known = |event: &Value| {
-            (text(event, "uuid"), text(event, "event_type"), event["published_ms"].as_i64().unwrap())
-        };
+        let known =
+            |event: &Value| (text(event, "uuid"), text(event, "event_type"), event["published_ms"].as_i64().unwrap());
         events.iter().map(known).collect()
     }
 

@@ -5,7 +5,7 @@ use super::*;
 const HOUR: i64 = 3_600_000;
 
 fn uuid(number: usize) -> Uuid {
-    Uuid::from_u128(number as u128 * 0x9E37_79B9_7F4A_7C15_F39C_0C92_9A1B_2C3D)
+    Uuid::from_u128((number as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_0C92_9A1B_2C3D))
 }
 
 fn tally<'e>(events: impl IntoIterator<Item = &'e (Uuid, i64)>) -> Tally {
