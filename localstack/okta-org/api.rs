@@ -328,6 +328,7 @@ impl Api {
                 response
             }
             Fault::TooConcurrent => self.too_concurrent(call),
+            Fault::StaleCursor => problem(Problem::invalid("after", "The cursor has expired.")),
             Fault::Forbidden => problem(Problem::forbidden()),
             Fault::Unauthorized => problem(Problem::invalid_token()),
             Fault::FeatureOff => problem(Problem::feature_off()),

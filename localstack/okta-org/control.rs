@@ -38,6 +38,7 @@ pub fn router() -> Router<Arc<Api>> {
         .route("/limits", post(set_limit))
         .route("/emit", post(emit))
         .route("/act", post(act))
+        .route("/stream", post(switch_stream))
         .route("/clock", get(async |State(api): Shared| Json(clock(&api))).post(set_clock))
         .route("/faults", get(faults).post(order_fault).delete(clear_faults))
         .route("/usage", get(usage).delete(reset_usage))
@@ -156,6 +157,29 @@ async fn act(State(api): Shared, Json(wish): Json<Act>) -> Response {
     let done: Vec<Value> =
         (0..wish.count.min(MOST_AT_ONCE)).filter_map(|_| api.org.act(&mut rng, deed, subject, other)).collect();
     Json(json!({ "done": done })).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    active: Option<bool>,
+    loss: Option<f64>,
+}
+
+/// `POST /_org/stream`: switches the log stream on or off, or lets it lose a share of what it should send.
+async fn switch_stream(State(api): Shared, Json(wish): Json<Switch>) -> Response {
+    if wish.loss.is_some_and(|loss| !(0.0..=1.0).contains(&loss)) {
+        return refused("loss is a share, from 0 to 1", Vec::new());
+    }
+    if let Some(loss) = wish.loss {
+        api.org.set_loss(loss);
+    }
+    match wish.active {
+        Some(true) => api.org.activate_stream(),
+        Some(false) => api.org.deactivate_stream(),
+        None => {}
+    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 fn clock(api: &Api) -> Value {

@@ -28,6 +28,8 @@ pub enum Fault {
     SelfNext,
     /// A valid array of 64 MiB.
     Huge,
+    /// 400 E0000001, as for a cursor that has expired.
+    StaleCursor,
     /// 429 without any rate limit headers.
     TooManyWithoutReset,
     /// 429 with a reset an hour off.

@@ -99,6 +99,15 @@ struct Arguments {
     #[arg(long, value_name = "SHARE", default_value = "0.02", value_parser = share)]
     late: f64,
 
+    /// Share of the events that the stream never sends
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    loss: f64,
+
+    /// How often the bus may refuse a batch, at once, before the stream is deactivated; Okta's own number is 2
+    /// [default: for 30 seconds]
+    #[arg(long, value_name = "N")]
+    stream_attempts: Option<u32>,
+
     /// How many bad messages to send, spread over the day
     #[arg(long, value_name = "N", default_value_t = 8)]
     poison: usize,
@@ -198,6 +207,7 @@ async fn main() -> Result<()> {
 
     // The tasks below end with the process: an org that is stopped just stops.
     if !arguments.no_stream {
+        org.set_loss(arguments.loss);
         let stream = Stream::new(org.clone(), &aws().await, plan(arguments, events));
         tokio::spawn(stream.run());
     }
@@ -280,6 +290,7 @@ fn plan(arguments: Arguments, events: usize) -> Plan {
         queue_url: arguments.queue_url,
         duplicates: arguments.duplicates,
         late: arguments.late,
+        attempts: arguments.stream_attempts,
         poison: arguments.poison,
         events,
         seed: arguments.seed,

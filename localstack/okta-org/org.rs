@@ -65,6 +65,8 @@ struct State {
     late: usize,
     /// Whether the log stream is active; None without a log stream.
     stream: Option<bool>,
+    /// The share of what the stream should send that gets lost, though it is active.
+    loss: f64,
     /// The day's events are all in the log.
     day_over: bool,
     /// The length of the log at which the stream last had nothing left to send.
@@ -162,6 +164,7 @@ impl Org {
                 duplicates: 0,
                 late: 0,
                 stream: settings.streams.then_some(true),
+                loss: 0.0,
                 day_over: false,
                 settled_at: None,
             }),
@@ -313,8 +316,34 @@ impl Org {
         self.lock().settled_at = Some(place);
     }
 
+    /// The stream sends nothing more until it is activated again; the log tells of both.
     pub fn deactivate_stream(&self) {
-        self.lock().stream = Some(false);
+        self.switch_stream(false, "system.log_stream.lifecycle.deactivate");
+    }
+
+    pub fn activate_stream(&self) {
+        self.switch_stream(true, "system.log_stream.lifecycle.activate");
+    }
+
+    fn switch_stream(&self, active: bool, event_type: &str) {
+        let mut state = self.lock();
+        if state.stream != Some(!active) {
+            return;
+        }
+        state.stream = Some(active);
+        let now = self.clock.now();
+        if let Some(made) = state.maker.of_type(event_type, now) {
+            state.append(made, now);
+        }
+    }
+
+    /// The share of what the stream should send that gets lost.
+    pub fn loss(&self) -> f64 {
+        self.lock().loss
+    }
+
+    pub fn set_loss(&self, loss: f64) {
+        self.lock().loss = loss;
     }
 
     /// The summary behind `/_org/state`.

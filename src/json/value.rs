@@ -139,6 +139,13 @@ impl<'a> Value<'a> {
         self.document.text.get(node.key_start as usize..node.key_end as usize).unwrap_or_default()
     }
 
+    /// Where its key is in the whole text, with the quotes; `None` in arrays.
+    pub fn key_range(self) -> Option<std::ops::Range<usize>> {
+        let node = self.node();
+        let in_object = self.parent().is_some_and(|parent| parent.kind() == Kind::Object);
+        in_object.then(|| node.key_start as usize - 1..node.key_end as usize + 1)
+    }
+
     /// The key under which it stands in its object; empty in arrays.
     #[inline]
     pub fn key(self) -> Cow<'a, str> {

@@ -1,5 +1,6 @@
 //! An event as the classes see it: its sections, and its targets by what they are.
 
+use super::enrich::Background;
 use super::event_types::Entry;
 use super::writer::{MOST_LISTED, saying};
 use crate::json::{Document, Kind, Value};
@@ -24,6 +25,8 @@ pub struct Event<'a> {
     pub targets: Vec<Target<'a>>,
     /// The object in `logOnlySecurityData`, where that is a text.
     pub embedded: Option<Value<'a>>,
+    /// What the inventory knows of whom and what it names.
+    pub background: Background<'a>,
 }
 
 /// One target and what it is.
@@ -148,6 +151,7 @@ impl<'a> Event<'a> {
             device: Device::of(log.device),
             targets: targets.collect(),
             embedded: None,
+            background: Background::default(),
             log,
             client,
             transaction,

@@ -58,6 +58,7 @@ section! {
         okta_device_id: "oktaDeviceId",
         os_platform: "osPlatform",
         os_version: "osVersion",
+        managed: "managed",
         expires: "expires",
     }
 }

@@ -1,16 +1,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::config::PublishConfig;
+use crate::config::Config;
 use crate::error::Chain;
 use crate::kafka::MAX_MESSAGE_BYTES;
 use crate::landing::LandingRecord;
 use crate::ocsf::validate::{Finding, Schema, Severity};
-use crate::ocsf::{Class, EventTypes, Known, Mapper, Options, Source};
+use crate::ocsf::{Class, EventTypes, Knowledge, Known, Mapper, Options, Source, Surroundings};
 use crate::telemetry::metrics;
 
 /// The largest record that is published; what is left of a message is for key, headers and framing.
-const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
+pub(super) const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
 
 /// How many unknown event types are told by name; the metric counts further ones together. Okta adds a dozen types in a
 /// month, so more than this is an attack on the metric or a wrong input.
@@ -23,21 +23,35 @@ pub type Refused = (&'static str, String);
 pub struct Mapping {
     mapper: Mapper,
     options: Options,
+    is_enriched: bool,
     validate_one_in: u64,
     told: HashSet<String>,
 }
 
 impl Mapping {
     /// As the configuration says; `types` were read from it.
-    pub fn new(publish: &PublishConfig, types: Arc<EventTypes>) -> Self {
+    pub fn new(config: &Config, types: Arc<EventTypes>) -> Self {
+        let (publish, enrichment) = (&config.publish, &config.enrichment);
         let options = Options { raw_data: publish.raw_data, unmapped: publish.unmapped };
-        let validate_one_in = u64::from(publish.validate_one_in);
-        Self { mapper: Mapper::new(types, options), options, validate_one_in, told: HashSet::new() }
+        let mapper = Mapper::new(types, options).with_enrichment(enrichment.enrichment());
+        Self {
+            mapper: mapper.with_privacy(config.privacy.privacy()),
+            options,
+            is_enriched: enrichment.enabled,
+            validate_one_in: u64::from(publish.validate_one_in),
+            told: HashSet::new(),
+        }
     }
 
-    /// The record of the landing record at an offset; without `raw_data` if it would be too large with it.
-    pub fn map(&mut self, offset: u64, record: &LandingRecord) -> Result<(Class, Vec<u8>), Refused> {
-        let (class, json) = self.fitting(record)?;
+    /// The record of the landing record at an offset, with what the inventory knows as of the event. What would make it
+    /// too large is left out: first `raw_data`, then what the inventory adds.
+    pub fn map(
+        &mut self,
+        offset: u64,
+        record: &LandingRecord,
+        knowledge: Option<&dyn Knowledge>,
+    ) -> Result<(Class, Vec<u8>), Refused> {
+        let (class, json) = self.fitting(record, knowledge)?;
         // By the offset, not by chance: the same log gives the same output.
         if self.validate_one_in > 0 && offset.is_multiple_of(self.validate_one_in) {
             validate(&json)?;
@@ -45,13 +59,20 @@ impl Mapping {
         Ok((class, json))
     }
 
-    fn fitting(&mut self, record: &LandingRecord) -> Result<(Class, Vec<u8>), Refused> {
+    fn fitting(
+        &mut self,
+        record: &LandingRecord,
+        knowledge: Option<&dyn Knowledge>,
+    ) -> Result<(Class, Vec<u8>), Refused> {
         let source = Source { org: &record.org, landed_at: Some(record.landed_at), bytes: &record.value };
+        let knowledge = knowledge.filter(|_| self.is_enriched);
+        let around = Surroundings { knowledge, is_historical: record.origin.is_history() };
         let without_raw = Options { raw_data: false, ..self.options };
-        for options in [self.options, without_raw] {
+        let alone = Surroundings { knowledge: None, ..around };
+        for (options, around) in [(self.options, around), (without_raw, around), (without_raw, alone)] {
             let mut json = Vec::new();
             self.mapper.set_options(options);
-            let mapped = self.mapper.map(source, &mut json);
+            let mapped = self.mapper.map_within(source, around, &mut json);
             let mapped = mapped.map_err(|error| (error.reason(), Chain(&error).to_string()))?;
             if json.len() <= MAX_RECORD_BYTES {
                 if mapped.known != Known::Listed {
@@ -90,7 +111,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Checks a finished record.
-fn validate(json: &[u8]) -> Result<(), Refused> {
+pub(super) fn validate(json: &[u8]) -> Result<(), Refused> {
     let findings = Schema::embedded().check(json);
     metrics::validated();
     let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();

@@ -94,6 +94,23 @@ impl Org {
         assert!(!done["done"].as_array().unwrap().is_empty(), "nothing fits {deed} {subject:?}");
     }
 
+    /// Logs so many events of one type; gives their uuids.
+    pub fn emit(&self, event_type: &str, count: u64) -> BTreeSet<String> {
+        let emitted = self.post("/_org/emit", &json!({"event_type": event_type, "count": count}));
+        let emitted: Value = serde_json::from_str(&emitted).unwrap();
+        emitted["uuids"].as_array().unwrap().iter().map(|uuid| uuid.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Switches the log stream on or off.
+    pub fn switch_stream(&self, active: bool) {
+        self.post("/_org/stream", &json!({ "active": active }));
+    }
+
+    /// Lets the log stream lose this share of the events.
+    pub fn lose(&self, share: f64) {
+        self.post("/_org/stream", &json!({ "loss": share }));
+    }
+
     /// What time it is there, ms since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.get_json("/_org/clock")["now_ms"].as_i64().unwrap()

@@ -19,7 +19,7 @@ use super::run::on_signals;
 use super::{ConfigArgument, here, orgs, runtime};
 use crate::ack::Tally;
 use crate::collect::{Plan, Selection};
-use crate::config::{Config, Role};
+use crate::config::{Config, LogMode, Role};
 use crate::error::{Chain, ExitStatus, Fatal};
 use crate::landing::{self, Content, LandingRecord, Origin};
 use crate::merge::snapshots::{Mark, Requested};
@@ -102,6 +102,7 @@ impl Collect {
         config.telemetry.listen = String::new();
         for org in &mut config.orgs {
             org.snapshot.interval_hours = 0;
+            org.log.mode = Some(LogMode::Off);
         }
     }
 

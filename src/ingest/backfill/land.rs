@@ -16,7 +16,7 @@ use crate::ingest::{Unfit, identify};
 use crate::landing::{self, Content, LandingLog, LandingRecord, Origin, Refused};
 use crate::okta::OrgId;
 use crate::okta::api::Answer;
-use crate::publish::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::publish::{Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId};
 
 /// Pause after the log has failed a page, doubled up to the longest. A broker that restarts is back within seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -231,13 +231,7 @@ impl Sink for Count {
         Ok(Vec::new())
     }
 
-    fn recover(
-        &self,
-        _: i32,
-        _: u64,
-        _: &[u8],
-        _: &dyn Fn() -> bool,
-    ) -> Result<std::collections::BTreeSet<SourceId>, PublishError> {
-        Ok(std::collections::BTreeSet::new())
+    fn recover(&self, _: i32, _: u64, _: &[u8], _: &dyn Fn() -> bool) -> Result<Found, PublishError> {
+        Ok(Found::default())
     }
 }

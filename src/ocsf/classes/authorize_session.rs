@@ -20,7 +20,7 @@ fn is_person(party: &Party<'_>) -> bool {
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let Some(user) = user(event) else { return };
-    people::user(w, "user", &user);
+    people::user(w, event, "user", &user);
     people::actor(w, event);
     // The class requires exactly one of privileges and group; what a session is let into is a privilege.
     privileges(w, event, entry);

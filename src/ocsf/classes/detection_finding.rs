@@ -70,7 +70,7 @@ fn evidences(w: &mut Writer<'_>, event: &Event<'_>) {
             let seen = w.wrote(|w| {
                 people::actor(w, event);
                 if let Some(user) = first {
-                    people::user(w, "user", &user);
+                    people::user(w, event, "user", &user);
                 }
                 network::src_endpoint(w, event);
             });
@@ -79,7 +79,7 @@ fn evidences(w: &mut Writer<'_>, event: &Event<'_>) {
             }
         });
         for user in users {
-            w.item(|w| people::user(w, "user", &user));
+            w.item(|w| people::user(w, event, "user", &user));
         }
     });
 }

@@ -26,7 +26,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
             let change = ChangeDetails::of(party.change_details);
             w.object("entity", |w| {
                 identity(w, &party, entry);
-                detail(w, &party, entry);
+                detail(w, event, &party, entry);
                 owner(w, event, entry);
                 match change.from {
                     Some(_) => w.copy_json("data", "data", change.from),
@@ -68,10 +68,10 @@ fn identity(w: &mut Writer<'_>, party: &Party<'_>, entry: &Entry) {
 }
 
 /// The object that OCSF has for the kind of entity.
-fn detail(w: &mut Writer<'_>, party: &Party<'_>, entry: &Entry) {
+fn detail(w: &mut Writer<'_>, event: &Event<'_>, party: &Party<'_>, entry: &Entry) {
     match entry.entity.as_str() {
-        "User" => people::user(w, "user", party),
-        "Device" => device::device_of(w, party),
+        "User" => people::user(w, event, "user", party),
+        "Device" => device::device_of(w, event, party),
         "Policy" => control::policy(w, party),
         "Group" => group(w, party),
         "Organization" => organization(w, party),
@@ -83,7 +83,7 @@ fn detail(w: &mut Writer<'_>, party: &Party<'_>, entry: &Entry) {
 fn owner(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let user = changed_user(event).filter(|_| entry.entity != "User");
     if let Some(user) = user {
-        people::user(w, "user", &user);
+        people::user(w, event, "user", &user);
     }
 }
 

@@ -31,7 +31,7 @@ pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
         w.copy("type", group.kind);
     });
     if let Some(user) = changed_user(event) {
-        people::user(w, "user", &user);
+        people::user(w, event, "user", &user);
     }
     if matches!(entry.activity_id, ASSIGN | REVOKE) {
         privileges(w, event, entry);

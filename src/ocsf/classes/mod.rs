@@ -54,7 +54,7 @@ fn fits(event: &Event<'_>, entry: &Entry) -> bool {
         Class::ApplicationLifecycle => application_lifecycle::app(event, entry).is_some(),
         Class::ApiActivity => has_actor(event),
         Class::BaseEvent | Class::DetectionFinding | Class::ApplicationError => true,
-        Class::InventoryInfo | Class::UserInventory | Class::CloudResourcesInventoryInfo => false,
+        Class::InventoryInfo | Class::UserInventory | Class::CloudResourcesInventoryInfo | Class::ScanActivity => false,
     }
 }
 
@@ -93,7 +93,7 @@ fn oneself<'a>(event: &Event<'a>, entry: &Entry) -> Option<Party<'a>> {
 /// `user`, with the account in an application that the event names beside it.
 fn user_with_account(w: &mut Writer<'_>, event: &Event<'_>, user: &Party<'_>) {
     let account = event.target(Role::AppUser).filter(|account| !is_same(account, user));
-    people::user_with(w, "user", user, |w| {
+    people::user_with(w, event, "user", user, |w| {
         if let Some(account) = account {
             people::account(w, &account);
         }

@@ -85,7 +85,7 @@ fn has_words(value: &Value<'_>) -> bool {
 
 pub fn write(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
     let (Some(user), Some(privilege)) = (user(event, entry), privilege(event, entry)) else { return };
-    people::user(w, "user", &user);
+    people::user(w, event, "user", &user);
     w.array("privileges", |w| match privilege {
         Privilege::Scopes(text) => w.word_items(text),
         Privilege::Said(text) => drop(w.copy_item("", Some(text))),

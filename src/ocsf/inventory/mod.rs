@@ -7,28 +7,40 @@
 //!   hold client secrets and keys, which belong in no record. It makes one document of all pieces, so that the writer's
 //!   accounting covers them all: what no attribute took is in `unmapped`, in its place, and an element of a list that
 //!   has a rest there keeps its id there.
+//! - `basis` says on what a record rests and why it is written: what has changed (`differences`), how that came out, when
+//!   each facet was read. `scan`, `drift` and `alert` are records of no object.
 //! - `frame` writes what every record has; `user`, `device` and `resource` the rest.
 //!
 //! What is not known is not said: a fact whose call failed is `None` in [`UserFacts`], and gives no attribute, which is
 //! something else than `Some` of an empty list. The status that Okta gives an object is the record's `status_code`.
 
+mod alert;
+mod basis;
 mod collections;
 mod device;
+mod differences;
+mod drift;
 mod enrichments;
 mod frame;
 mod identity_provider;
 mod resource;
+mod scan;
 mod source;
 mod user;
 mod user_facts;
 mod user_schema;
 
+pub use alert::AlertFacts;
+pub use basis::{Basis, Cause, Change, FacetReading, Said};
 pub use collections::{COLLECTIONS, Collection};
+pub use drift::DriftFacts;
+pub use scan::{ScanFacts, ScanPhase, Scanned, scan_uid};
 pub use user_schema::UserSchema;
 
 use std::fmt;
 
-use super::writer::{Memory, TIMES, saying};
+use super::privacy::{Privacy, Values};
+use super::writer::{Memory, TIMES, Writer, saying};
 use super::{Class, Options};
 use crate::json::{JsonFault, Tape};
 use crate::okta::OrgId;
@@ -53,12 +65,18 @@ pub struct Observed<'a> {
     pub at: i64,
     /// What the record reports.
     pub activity: Activity,
+    /// On what it rests and why it is written, where that is known.
+    pub basis: Option<&'a Basis<'a>>,
 }
 
 impl Observed<'_> {
     fn check(&self) -> Result<(), InventoryError> {
-        if TIMES.contains(&self.at) { Ok(()) } else { Err(InventoryError::AbsurdTime) }
+        check(self.at)
     }
+}
+
+fn check(at: i64) -> Result<(), InventoryError> {
+    if TIMES.contains(&at) { Ok(()) } else { Err(InventoryError::AbsurdTime) }
 }
 
 /// A user and what else is known of them. `None` is not known, which is something else than known to be empty.
@@ -141,6 +159,9 @@ pub enum InventoryError {
     /// A time that nothing can have been observed at.
     #[error("it was observed before 1973 or after 2286")]
     AbsurdTime,
+    /// There is no mapping for the objects of its collection.
+    #[error("the objects of its collection have no mapping")]
+    UnknownCollection,
 }
 
 impl InventoryError {
@@ -151,6 +172,7 @@ impl InventoryError {
             Self::NotObject(_) => "inventory_not_object",
             Self::MissingId(_) => "inventory_missing_id",
             Self::AbsurdTime => "inventory_absurd_time",
+            Self::UnknownCollection => "inventory_unknown_collection",
         }
     }
 }
@@ -159,6 +181,7 @@ impl InventoryError {
 #[derive(Debug)]
 pub struct InventoryMapper {
     options: Options,
+    privacy: Option<Privacy>,
     pieces: Tape,
     text: Vec<u8>,
     tape: Tape,
@@ -170,7 +193,39 @@ impl InventoryMapper {
     /// `{"user":{…},"groups":[…],"factors":[…],"roles":[…]}`, a list that is not known left out. It is as received but
     /// for line ends and secrets.
     pub fn new(options: Options) -> Self {
-        Self { options, pieces: Tape::default(), text: Vec::new(), tape: Tape::default(), memory: Memory::default() }
+        Self {
+            options,
+            privacy: None,
+            pieces: Tape::default(),
+            text: Vec::new(),
+            tape: Tape::default(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// With pseudonyms for personal values, the same ones as in events. Then no record has `raw_data`, whatever the
+    /// options say.
+    pub fn with_privacy(self, privacy: Option<Privacy>) -> Self {
+        let raw_data = self.options.raw_data && privacy.is_none();
+        Self { options: Options { raw_data, ..self.options }, privacy, ..self }
+    }
+
+    /// Hides the personal values in the text that was handed in.
+    fn veil(&mut self, org: &OrgId, piece: Piece) -> Result<(), InventoryError> {
+        let Some(privacy) = &self.privacy else { return Ok(()) };
+        let pseudonyms = privacy.of(org);
+        let (mut values, mut veiled) = (Values::default(), Vec::with_capacity(self.text.len()));
+        let document = source::read(&mut self.tape, piece, &self.text)?;
+        pseudonyms.note(&document, &mut values);
+        pseudonyms.rewrite(&document, &values, &mut veiled);
+        self.text = veiled;
+        Ok(())
+    }
+
+    /// Changes what is added besides the object.
+    pub fn set_options(&mut self, options: Options) {
+        let raw_data = options.raw_data && self.privacy.is_none();
+        self.options = Options { raw_data, ..options };
     }
 
     /// Appends the record of a user to `out`: one line of JSON without the line end. On an error nothing is appended.
@@ -185,6 +240,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::user(&mut self.pieces, facts, &mut self.text)?;
+        self.veil(observed.org, Piece::User)?;
         let document = source::read(&mut self.tape, Piece::User, &self.text)?;
         let root = document.root();
         let user = User::of(root.get("user"));
@@ -212,6 +268,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::object(&mut self.pieces, Piece::Device, device, &mut self.text)?;
+        self.veil(observed.org, Piece::Device)?;
         let document = source::read(&mut self.tape, Piece::Device, &self.text)?;
         let device = Device::of(Some(document.root()));
         let frame = Frame {
@@ -239,6 +296,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::object(&mut self.pieces, Piece::Resource, facts.object, &mut self.text)?;
+        self.veil(observed.org, Piece::Resource)?;
         let document = source::read(&mut self.tape, Piece::Resource, &self.text)?;
         let root = document.root();
         let resource = collection.read(root).ok_or(InventoryError::MissingId(Piece::Resource))?;
@@ -252,6 +310,44 @@ impl InventoryMapper {
         };
         let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, out };
         Ok(frame.write(observed, paper, |w| resource::write(w, root, &resource, facts)))
+    }
+
+    /// Appends a mark about a snapshot.
+    ///
+    /// # Errors
+    /// When it has a time that nothing can have been read at.
+    pub fn scan(&mut self, facts: &ScanFacts<'_>, out: &mut Vec<u8>) -> Result<Class, InventoryError> {
+        check(facts.epoch)?;
+        self.note(facts.at, out, |w| scan::write(w, facts))?;
+        Ok(Class::ScanActivity)
+    }
+
+    /// Appends a finding about a change that no event announced.
+    ///
+    /// # Errors
+    /// As of [`InventoryMapper::scan`].
+    pub fn drift(&mut self, facts: &DriftFacts<'_>, out: &mut Vec<u8>) -> Result<Class, InventoryError> {
+        facts.between.0.map_or(Ok(()), check)?;
+        self.note(facts.between.1, out, |w| drift::write(w, facts))?;
+        Ok(Class::DetectionFinding)
+    }
+
+    /// Appends an alert about the reading of the inventory.
+    ///
+    /// # Errors
+    /// As of [`InventoryMapper::scan`].
+    pub fn alert(&mut self, facts: &AlertFacts<'_>, out: &mut Vec<u8>) -> Result<Class, InventoryError> {
+        self.note(facts.at, out, |w| alert::write(w, facts))?;
+        Ok(Class::ApplicationError)
+    }
+
+    /// Appends a record that is of no object.
+    fn note(&mut self, at: i64, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) -> Result<(), InventoryError> {
+        check(at)?;
+        let mut writer = Writer::new(out, &mut self.memory);
+        write(&mut writer);
+        writer.finish();
+        Ok(())
     }
 }
 

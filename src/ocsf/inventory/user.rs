@@ -5,6 +5,7 @@ use super::{UserSchema, user_facts};
 use crate::json::{Kind, Value};
 use crate::ocsf::enums::Observable;
 use crate::ocsf::parts::people::is_email;
+use crate::ocsf::privacy::ADDRESS_DOMAIN;
 use crate::ocsf::writer::{MOST_LISTED, TIMES, Writer, saying};
 use crate::okta::inventory::{Factor, Group, GroupProfile, RoleAssignment, User, UserProfile};
 use crate::okta::parse_ms;
@@ -77,7 +78,9 @@ impl Person<'_> {
     }
 
     fn domain(&self) -> Option<&str> {
-        self.email.and_then(|email| email.span().split_once('@')).map(|(_, domain)| domain)
+        let domain = self.email.and_then(|email| email.span().split_once('@')).map(|(_, domain)| domain);
+        // A hidden address has a domain that is nobody's.
+        domain.filter(|domain| *domain != ADDRESS_DOMAIN)
     }
 
     /// `account`: that of the user in Okta, whoever checks its password.

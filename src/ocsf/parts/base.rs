@@ -19,6 +19,8 @@ pub struct Stamp<'a> {
     pub uuid: Value<'a>,
     /// `published` in ms.
     pub time: i64,
+    /// It was read from the past.
+    pub is_historical: bool,
 }
 
 /// The class, category, type and activity.
@@ -118,6 +120,9 @@ fn metadata(w: &mut Writer<'_>, event: &Event<'_>, stamp: &Stamp<'_>) {
         }
         w.copy("correlation_uid", event.transaction.id);
         mapping(w);
+        if stamp.is_historical {
+            w.fragment(r#""labels":["historical"]"#);
+        }
         w.profiles();
     });
 }

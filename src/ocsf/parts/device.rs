@@ -1,6 +1,7 @@
 //! `device`, by the host profile: the device that a request came from.
 
 use super::{network, people};
+use crate::ocsf::enrich::SaidOfDevice;
 use crate::ocsf::enums::Observable;
 use crate::ocsf::event::{Event, Role};
 use crate::ocsf::writer::{Writer, saying};
@@ -40,7 +41,7 @@ fn write(w: &mut Writer<'_>, event: &Event<'_>, target: Option<Party<'_>>, with_
     w.object("device", |w| match target {
         // What a target runs on and where it is, the request does not say.
         Some(target) => {
-            of_target(w, &target);
+            of_target(w, event, &target);
             w.fragment(r#""type_id":0,"type":"Unknown""#);
         }
         None => {
@@ -49,7 +50,7 @@ fn write(w: &mut Writer<'_>, event: &Event<'_>, target: Option<Party<'_>>, with_
                 w.fragment(r#""type_id":0,"type":"Unknown""#);
             }
             if let Some(address) = address {
-                w.observe("ip", Some(address), Observable::IpAddress);
+                network::address(w, address);
                 w.copy("zone", event.client.zone);
                 network::location(w, event.client.geographical_context);
             }
@@ -60,28 +61,33 @@ fn write(w: &mut Writer<'_>, event: &Event<'_>, target: Option<Party<'_>>, with_
 fn reported_device(w: &mut Writer<'_>, event: &Event<'_>) {
     let device = &event.device;
     w.observe("uid", device.id, Observable::DeviceUid);
-    w.copy("name", device.name);
-    w.copy_flag("is_managed", device.managed);
-    match saying(device.os_platform) {
-        Some(_) => network::os(w, device.os_platform, device.os_version),
-        None => network::os(w, event.user_agent.os, None),
-    }
+    let said = SaidOfDevice {
+        name: w.copy("name", device.name),
+        is_managed: w.wrote(|w| w.copy_flag("is_managed", device.managed)),
+        os: w.wrote(|w| match saying(device.os_platform) {
+            Some(_) => network::os(w, device.os_platform, device.os_version),
+            None => network::os(w, event.user_agent.os, None),
+        }),
+    };
+    event.background.complete_device(w, device.id, said);
 }
 
 /// The attributes of a device that is a target, except its type.
-fn of_target(w: &mut Writer<'_>, target: &Party<'_>) {
+fn of_target(w: &mut Writer<'_>, event: &Event<'_>, target: &Party<'_>) {
     w.observe("uid", target.id, Observable::DeviceUid);
-    w.copy("name", target.display_name);
+    let name = w.copy("name", target.display_name);
     w.implied(target.kind.filter(|kind| kind.is("UDDevice") || kind.is("Device")), "");
     let detail = DetailEntry::of(target.detail_entry);
-    network::os(w, detail.os_platform, detail.os_version);
+    let is_managed = w.wrote(|w| w.copy_flag("is_managed", detail.managed));
+    let os = w.wrote(|w| network::os(w, detail.os_platform, detail.os_version));
+    event.background.complete_device(w, target.id, SaidOfDevice { name, is_managed, os });
 }
 
 /// `device` in an entity: the target itself.
-pub fn device_of(w: &mut Writer<'_>, target: &Party<'_>) {
+pub fn device_of(w: &mut Writer<'_>, event: &Event<'_>, target: &Party<'_>) {
     if is_named(target) {
         w.object("device", |w| {
-            of_target(w, target);
+            of_target(w, event, target);
             w.fragment(r#""type_id":0,"type":"Unknown""#);
         });
     }

@@ -1,5 +1,5 @@
 //! `enrichments`: what Okta knows about an address, a user or an object beyond the attributes that OCSF has for them;
-//! each says which attribute of the record it is about.
+//! each says which attribute of the record it is about. At last those by the inventory (`enrich`).
 
 use super::network::client_ip;
 use super::people::{Being, being, can_be_user};
@@ -24,6 +24,7 @@ pub fn enrichments(w: &mut Writer<'_>, event: &Event<'_>, entry: &Entry) {
                 change(w, &target.party);
             }
         }
+        event.background.entries(w);
     });
 }
 

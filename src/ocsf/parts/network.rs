@@ -6,6 +6,7 @@ use super::{countries, people};
 use crate::json::{Kind, Value};
 use crate::ocsf::enums::Observable;
 use crate::ocsf::event::Event;
+use crate::ocsf::privacy;
 use crate::ocsf::writer::{MOST_LISTED, Writer, saying};
 use crate::okta::{GeographicalContext, Geolocation, IpAddress, Request};
 
@@ -32,7 +33,7 @@ pub fn has_address(event: &Event<'_>) -> bool {
 
 fn endpoint(w: &mut Writer<'_>, event: &Event<'_>) {
     if let Some(address) = client_ip(event) {
-        w.observe("ip", Some(address), Observable::IpAddress);
+        self::address(w, address);
     }
     w.copy("zone", event.client.zone);
     if is_name(saying(event.security.domain)) {
@@ -72,20 +73,24 @@ pub fn os(w: &mut Writer<'_>, name: Option<Value<'_>>, version: Option<Value<'_>
     let Some(said) = saying(name) else { return };
     w.object("os", |w| {
         w.copy("name", name);
-        let said = said.span();
-        let starts = |prefix: &str| said.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        w.fragment(match () {
-            () if starts("windows phone") || starts("windows mobile") => r#""type_id":101,"type":"Windows Mobile""#,
-            () if starts("windows") => r#""type_id":100,"type":"Windows""#,
-            () if starts("ios") || said.contains("iPhone") => r#""type_id":301,"type":"iOS""#,
-            () if starts("ipados") || said.contains("iPad") => r#""type_id":302,"type":"iPadOS""#,
-            () if starts("mac") || starts("os x") || starts("osx") => r#""type_id":300,"type":"macOS""#,
-            () if starts("android") => r#""type_id":201,"type":"Android""#,
-            () if starts("linux") || starts("ubuntu") => r#""type_id":200,"type":"Linux""#,
-            () => r#""type_id":0,"type":"Unknown""#,
-        });
+        w.fragment(os_type(said.span()));
         w.copy("version", version);
     });
+}
+
+/// `type_id` and `type` of a system by its name.
+pub fn os_type(name: &str) -> &'static str {
+    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    match () {
+        () if starts("windows phone") || starts("windows mobile") => r#""type_id":101,"type":"Windows Mobile""#,
+        () if starts("windows") => r#""type_id":100,"type":"Windows""#,
+        () if starts("ios") || name.contains("iPhone") => r#""type_id":301,"type":"iOS""#,
+        () if starts("ipados") || name.contains("iPad") => r#""type_id":302,"type":"iPadOS""#,
+        () if starts("mac") || starts("os x") || starts("osx") => r#""type_id":300,"type":"macOS""#,
+        () if starts("android") => r#""type_id":201,"type":"Android""#,
+        () if starts("linux") || starts("ubuntu") => r#""type_id":200,"type":"Linux""#,
+        () => r#""type_id":0,"type":"Unknown""#,
+    }
 }
 
 /// `location`. The schema wants a name in it; bare coordinates are left where they were.
@@ -130,7 +135,22 @@ fn intermediate(w: &mut Writer<'_>, event: &Event<'_>) {
 pub fn client_ip<'a>(event: &Event<'a>) -> Option<Value<'a>> {
     let actor = Some(event.actor).filter(|actor| people::being(actor) == people::Being::Address);
     let of_actor = || actor.and_then(|actor| ip(actor.id).or(ip(actor.alternate_id)).or(ip(actor.display_name)));
-    ip(event.client.ip_address).or_else(of_actor)
+    let of_client = event.client.ip_address.filter(|address| is_pseudonym(*address));
+    ip(event.client.ip_address).or(of_client).or_else(of_actor)
+}
+
+/// `ip`; of an address that is hidden `interface_uid`, which may be any text.
+pub fn address(w: &mut Writer<'_>, address: Value<'_>) {
+    if is_pseudonym(address) {
+        w.observe("interface_uid", Some(address), Observable::OtherUid);
+    } else {
+        w.observe("ip", Some(address), Observable::IpAddress);
+    }
+}
+
+/// Whether a value stands for one that is hidden.
+fn is_pseudonym(value: Value<'_>) -> bool {
+    value.word().is_some_and(privacy::is_token)
 }
 
 /// A value that is an IP address.

@@ -1,6 +1,7 @@
 //! `actor`, `user`, `session`: who acts, on whom, and in which session.
 
 use crate::json::Value;
+use crate::ocsf::enrich::SaidOfUser;
 use crate::ocsf::enums::Observable;
 use crate::ocsf::event::Event;
 use crate::ocsf::writer::{Writer, saying};
@@ -48,29 +49,39 @@ pub fn can_be_user(party: &Party<'_>) -> bool {
 }
 
 /// `user`, or whatever the class calls it.
-pub fn user(w: &mut Writer<'_>, name: &'static str, party: &Party<'_>) {
-    user_with(w, name, party, |_| {});
+pub fn user(w: &mut Writer<'_>, event: &Event<'_>, name: &'static str, party: &Party<'_>) {
+    user_with(w, event, name, party, |_| {});
 }
 
 /// `user` with more attributes.
-pub fn user_with(w: &mut Writer<'_>, name: &'static str, party: &Party<'_>, more: impl FnOnce(&mut Writer<'_>)) {
+pub fn user_with(
+    w: &mut Writer<'_>,
+    event: &Event<'_>,
+    name: &'static str,
+    party: &Party<'_>,
+    more: impl FnOnce(&mut Writer<'_>),
+) {
     if !can_be_user(party) {
         return;
     }
     w.object(name, |w| {
-        user_attributes(w, party);
+        let said = user_attributes(w, party);
+        event.background.complete_user(w, party, said);
         more(w);
     });
 }
 
-fn user_attributes(w: &mut Writer<'_>, party: &Party<'_>) {
+fn user_attributes(w: &mut Writer<'_>, party: &Party<'_>) -> SaidOfUser {
     w.observe("uid", party.id, Observable::UserUid);
-    w.observe("name", party.alternate_id, Observable::UserName);
-    w.copy("display_name", party.display_name);
+    let mut said = SaidOfUser {
+        name: w.observe("name", party.alternate_id, Observable::UserName),
+        display_name: w.copy("display_name", party.display_name),
+        email_addr: false,
+    };
     match being(party) {
         Being::Person => {
             if saying(party.alternate_id).is_some_and(|login| is_email(login.span())) {
-                w.observe("email_addr", party.alternate_id, Observable::EmailAddress);
+                said.email_addr = w.observe("email_addr", party.alternate_id, Observable::EmailAddress);
             }
             w.fragment(r#""type_id":1,"type":"User""#);
             // An account in an application is a user too; that it is one, its type keeps saying in `unmapped`.
@@ -84,6 +95,7 @@ fn user_attributes(w: &mut Writer<'_>, party: &Party<'_>) {
         Being::Machine => w.other("type_id", "type", party.kind),
         Being::Address | Being::Unknown => w.fragment(r#""type_id":0,"type":"Unknown""#),
     }
+    said
 }
 
 /// `name` of what is no user: the display name, else the alternate id; Okta often writes the same in both.
@@ -128,9 +140,9 @@ pub fn actor_with(w: &mut Writer<'_>, event: &Event<'_>, more: impl FnOnce(&mut 
         w.object("actor", |w| {
             let party = &event.actor;
             match being(party) {
-                Being::Person | Being::System | Being::Unknown => user(w, "user", party),
+                Being::Person | Being::System | Being::Unknown => user(w, event, "user", party),
                 Being::Service | Being::Machine => {
-                    if !w.copy("app_uid", party.id) {
+                    if !w.copy_subject("app_uid", party.id) {
                         w.copy("app_uid", event.client.id);
                     }
                     // Agents have their host in `alternateId` and no other name.

@@ -2,6 +2,8 @@
 //!
 //! - `golden`: whole records, as files to read.
 //! - `rules`: one rule a test, with the values that matter.
+//! - `enrichment`: what the inventory adds.
+//! - `hidden`: personal values and their pseudonyms.
 //! - `accounting`: no leaf of an event is lost.
 //! - `types`: an event of every type of the catalogue.
 //! - `table`: the tables, and a user's own.
@@ -10,7 +12,9 @@
 
 mod accounting;
 mod captions;
+mod enrichment;
 mod golden;
+mod hidden;
 mod properties;
 mod rules;
 mod table;

@@ -123,7 +123,7 @@ fn pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
 }
 
 /// An event with something of everything, with other JSON at some places of it.
-fn any_event() -> impl Strategy<Value = String> {
+pub fn any_event() -> impl Strategy<Value = String> {
     let changes = proptest::collection::vec((any::<Index>(), any_json()), 0..6);
     (any::<Index>(), changes).prop_map(|(event_type, changes)| {
         let types = unlike_types();

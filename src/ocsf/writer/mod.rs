@@ -158,6 +158,16 @@ impl<'o> Writer<'o> {
         self.next_item();
     }
 
+    /// A list in an object, by a writer of each element.
+    pub fn items<T>(
+        &mut self,
+        name: &'static str,
+        list: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.array(name, |w| list.into_iter().for_each(|element| w.item(|w| write(w, element))));
+    }
+
     /// A text of ours in an array.
     pub fn text_item(&mut self, text: &str) {
         self.comma();
@@ -274,11 +284,23 @@ impl<'o> Writer<'o> {
         self.out.push(b'"');
         let start = self.out.len();
         push_escaped(self.out, text);
-        self.note((start, self.out.len()), observable, None, name);
+        self.note((start, self.out.len()), Some(observable), None, name);
         self.out.push(b'"');
     }
 
+    /// Like [`Writer::copy`], so that an enrichment can be about it.
+    pub fn copy_subject(&mut self, name: &'static str, value: Option<Value<'_>>) -> bool {
+        let Some(value) = saying(value) else { return false };
+        self.key(name);
+        self.noted_text(value, None, name);
+        true
+    }
+
     fn observed_text(&mut self, value: Value<'_>, observable: Observable, name: &'static str) {
+        self.noted_text(value, Some(observable), name);
+    }
+
+    fn noted_text(&mut self, value: Value<'_>, observable: Option<Observable>, name: &'static str) {
         self.out.push(b'"');
         let start = self.out.len();
         self.out.extend_from_slice(value.span().as_bytes());

@@ -7,7 +7,8 @@ use crate::ocsf::enums::Observable;
 /// Something worth searching for, noted when it was written.
 #[derive(Debug)]
 pub(super) struct Noted {
-    observable: Observable,
+    /// As what it can be searched for; `None` for what an enrichment is about and nothing else.
+    observable: Option<Observable>,
     /// The value's place in the source; `None` for a text of ours.
     place: Option<usize>,
     /// Where its name is in [`Memory::names`].
@@ -42,7 +43,7 @@ impl Writer<'_> {
     pub(super) fn note(
         &mut self,
         value: (usize, usize),
-        observable: Observable,
+        observable: Option<Observable>,
         place: Option<usize>,
         name: &'static str,
     ) {
@@ -54,18 +55,19 @@ impl Writer<'_> {
 
     /// `observables`: everything that was observed so far, each with the path of its attribute.
     pub fn observables(&mut self) {
-        if self.memory.noted.is_empty() {
+        if self.memory.noted.iter().all(|noted| noted.observable.is_none()) {
             return;
         }
         self.comma();
         self.out.extend_from_slice(b"\"observables\":[");
         for noted in &self.memory.noted {
+            let Some(observable) = noted.observable else { continue };
             if self.out.last() != Some(&b'[') {
                 self.out.push(b',');
             }
             self.out.extend_from_slice(b"{\"name\":\"");
             self.out.extend_from_slice(self.memory.names.get(noted.name.0..noted.name.1).unwrap_or_default());
-            self.out.extend_from_slice(noted.observable.fragment().as_bytes());
+            self.out.extend_from_slice(observable.fragment().as_bytes());
             self.out.extend_from_within(noted.value.0..noted.value.1);
             self.out.extend_from_slice(b"\"}");
         }
@@ -94,7 +96,7 @@ impl Writer<'_> {
         let mut noted = self.memory.noted.iter();
         match subject.into() {
             Subject::Value(value) => noted.find(|noted| noted.place == Some(value.place())),
-            Subject::First(observable) => noted.find(|noted| noted.observable == observable),
+            Subject::First(observable) => noted.find(|noted| noted.observable == Some(observable)),
         }
     }
 
@@ -102,7 +104,7 @@ impl Writer<'_> {
     pub fn same_as_noted(&mut self, value: Value<'_>, observable: Observable) {
         let is_equal = |noted: &&Noted| {
             let text = self.out.get(noted.value.0..noted.value.1);
-            noted.observable == observable && text == Some(value.span().as_bytes())
+            noted.observable == Some(observable) && text == Some(value.span().as_bytes())
         };
         let Some(name) = self.memory.noted.iter().find(is_equal).map(|noted| noted.name) else { return };
         let path = self.memory.names.get(name.0..name.1).unwrap_or_default();
