@@ -32,7 +32,7 @@ fn trouble_that_passes_is_waited_for() {
 #[test]
 fn links_that_lead_elsewhere_or_nowhere_are_not_followed() {
     for fault in ["foreign_next", "self_next"] {
-        let org = org(20_000, &["--clock-rate", FAST]);
+        let org = org(9_000, &["--clock-rate", FAST]);
         org.fault("/api/v1/logs", fault, 3);
         a_day_in_spite_of(&org, &["--clock-rate", FAST]);
     }
@@ -40,11 +40,11 @@ fn links_that_lead_elsewhere_or_nowhere_are_not_followed() {
 
 #[test]
 fn a_cursor_that_has_expired_is_found_again_by_time() {
-    let org = org(20_000, &["--latency-ms", "100"]);
+    let org = org(12_000, &["--latency-ms", "200"]);
     let bench = Bench::of(&org);
     let (arguments, since, until) = a_day(&org);
     let running = bench.start(&arguments, None);
-    org.until_answered(LOGS, 9);
+    org.until_answered(LOGS, 6);
     // Longer than a cursor lives.
     org.advance(4_000);
     running.end().assert_read();

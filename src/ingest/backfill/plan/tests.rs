@@ -68,6 +68,16 @@ fn ninety_days_are_slices_of_six_hours_and_a_day_is_one_for_everybody() {
 }
 
 #[test]
+fn a_slice_is_asked_for_from_a_second_before_its_beginning_but_not_before_the_time_that_is_wanted() {
+    let mut slice = Slice::new(10_000, 20_000);
+    assert_eq!((slice.ask_from(0), slice.ask_from(10_000)), (9_000, 10_000));
+    let log = Log::of(&[12_000, 13_000, 14_000], 2);
+    log.step(&mut slice, 0);
+    slice.seek();
+    assert_eq!(slice.ask_from(0), 12_000, "a second before the newest event");
+}
+
+#[test]
 fn the_oldest_slice_that_nobody_reads_is_next() {
     let mut plan = Plan::new(Span { since: 0, until: 24 * HOUR }, 4);
     let reading = BTreeSet::from([0, 3 * HOUR]);
