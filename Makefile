@@ -3,9 +3,11 @@
 STACK  := python3 localstack/stack.py
 PYTHON := .local/venv/bin/python
 FUZZ_SECONDS ?= 60
+SEEDS ?= 10000
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench fuzz shell clean
+.PHONY: help setup build demo test lint bench simulate fuzz shell clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +29,17 @@ lint: setup ## formatting, clippy, the CloudFormation template
 test: lint build ## lint, unit tests, integration tests on real parts
 	@$(STACK) run --name test -- cargo test --locked
 
-bench: setup ## the mapping and a large snapshot beside their floors, the worker beside a bare pump
+bench: setup ## the mapping, a large snapshot and a backfill beside their floors, the worker beside a bare pump
 	@cargo build --locked --release --bins --examples
 	@$(PYTHON) localstack/bench_normalize.py
 	@$(PYTHON) localstack/bench_collect.py
+	@$(PYTHON) localstack/bench_backfill.py
 	@cargo build --locked --example mock-kafka
 	@$(STACK) run --name bench -- $(PYTHON) localstack/bench.py
+
+simulate: ## worlds in virtual time against an oracle; SEEDS=10000 of them from SEED=1 on; TELL=1 says what is wrong
+	@SEEDS=$(SEEDS) SEED=$(SEED) cargo test --locked --profile simulation --test simulation -- \
+		every_world_ends_in_the_truth --exact --nocapture
 
 fuzz: ## any bytes into the readers and the mapping; FUZZ_SECONDS=60 for each target
 	@command -v cargo-fuzz >/dev/null || { echo 'first: cargo install cargo-fuzz'; exit 1; }

@@ -3,8 +3,10 @@
 
 A simulated Okta org streams System Log events to EventBridge, with duplicates, late ones and a few poison ones; the
 worker lands, folds and publishes them. Somebody asks for the inventory, and while that is read the worker is killed with
-SIGKILL and started again: it goes on where it was. At the end every uuid that the org logged is looked for in the output
-topics, and the org is asked whether all of it was read.
+SIGKILL and started again: it goes on where it was. Then a person is suspended, which the inventory and that person's next
+event must show within seconds, and another one is deleted while the log stream is cut off, which the next snapshot must
+find. At the end every uuid that the org logged is looked for in the output topics, and the org is asked whether all of it
+was read.
 """
 
 import collections
@@ -28,6 +30,8 @@ POISON = 8
 USERS = 1_500
 # A worker that needs longer than this for what is left has a fault worth seeing.
 PATIENCE_SECONDS = 45
+# Long enough that a snapshot can be quicker than the next poll, and a demo can wait for one.
+POLL_SECONDS = 20
 
 
 def main():
@@ -49,9 +53,11 @@ def main():
                 play(org, worker, collect)
                 finish(org, worker)
                 inventory = collect.report()
+            stories = [suspend_somebody(config, org), delete_somebody(config, org, worker)]
+            finish(org, worker)
             truth, poison = org.events(), org.get_json("/_org/poison")
             state = org.state()
-    return summary(config, truth, poison, state, inventory)
+    return summary(config, truth, poison, state, inventory, stories)
 
 
 def free_port():
@@ -82,6 +88,10 @@ token = {{ file = "{FOLDER / 'token'}" }}
 
 [org.snapshot]
 interval_hours = 0       # only when somebody asks
+
+[org.log]
+every_seconds = {POLL_SECONDS}       # the poll that heals what the stream does not bring; 60 is usual
+stream_grace_seconds = 10
 
 [[queue]]
 url = "{os.environ['STACK_QUEUE_URL']}"
@@ -143,6 +153,26 @@ class Org(Process):
 
     def get_json(self, path):
         return json.loads(get(self.url + path))
+
+    def post(self, path, content):
+        request = urllib.request.Request(self.url + path, json.dumps(content).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return reply.read().decode()
+
+    def act(self, deed, subject, other=None):
+        """Does something to somebody; the org logs it, and streams it if the stream is on."""
+        done = json.loads(self.post("/_org/act", {"deed": deed, "subject": subject, "other": other}))["done"]
+        if not done:
+            raise SystemExit(f"the org could not do {deed} to {subject}")
+
+    def users(self, status):
+        """Ids of people with a status, as the org knows it."""
+        people = map(json.loads, get(self.url + "/_org/truth/users").splitlines())
+        return [person["id"] for person in people if person.get("status") == status]
+
+    def polls(self):
+        """How often its log was asked for."""
+        return sum(self.get_json("/_org/usage")["paths"].get("/api/v1/logs", {}).values())
 
     def state(self):
         return self.get_json("/_org/state")
@@ -289,6 +319,69 @@ def finish(org, worker):
     progress(started - SECONDS, org, worker)
 
 
+def suspend_somebody(config, org):
+    """Suspends a person; gives how long it took until the inventory says so, and that person's next event."""
+    person = org.users("ACTIVE")[0]
+    print(f"\nThe person {person} is suspended, and then joins a group", flush=True)
+    started = time.monotonic()
+    org.act("user.suspend", person)
+    inventory = until(lambda: newest(record for record in read_topics(config, "user_inventory")
+                                     if record["value"] and record["value"]["user"]["uid"] == person
+                                     and record["value"].get("status_code") == "SUSPENDED"))
+    known = time.monotonic() - started
+    org.act("member.add", None, person)
+    event = until(lambda: newest(record for record in read_topics(config, "group_management")
+                                 if person in json.dumps(record["value"]) and "SUSPENDED" in enrichment(record, person)))
+    enriched = time.monotonic() - started
+    show = subprocess.run([BUILD / "okta-ocsf", "show", "user", person, "--json", "--config", config],
+                          capture_output=True, text=True)
+    facets = {facet["facet"]: facet["then"] for facet in json.loads(show.stdout)["things"][0]["facets"]}
+    say("inventory", f"suspended after {known:.1f} s, known by {facets['user.core']['cause']}")
+    say("next event", f"enriched as suspended after {enriched:.1f} s: {enrichment(event, person)[:160]}" if event else "NOT enriched")
+    return bool(inventory and event)
+
+
+def delete_somebody(config, org, worker):
+    """Deletes a person while the stream is cut off; the next snapshot must find it, as a drift."""
+    # The poll would find the event, too: so it is done right after one.
+    polls = org.polls()
+    until(lambda: org.polls() > polls, POLL_SECONDS * 2)
+    person = org.users("DEPROVISIONED")[0]
+    print(f"\nThe log stream is cut off, the person {person} is deleted, and somebody asks for a snapshot", flush=True)
+    org.post("/_org/stream", {"active": False})
+    org.act("user.delete", person)
+    subprocess.run([BUILD / "okta-ocsf", "collect", "--collections", "users", "--json", "--config", config],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    drift = until(lambda: newest(record for record in read_topics(config, "detection_finding")
+                                 if person in json.dumps(record["value"]) and "drift" in json.dumps(record["value"])))
+    gone = until(lambda: newest(record for record in read_topics(config, "user_inventory")
+                                if record["key"] and person in record["key"] and not record["value"]))
+    say("drift", drift["value"]["message"] if drift else "NOT found")
+    say("inventory", "a tombstone took the person's record away" if gone else "NO tombstone")
+    healed = until(lambda: worker.metrics()["okta_ocsf_log_stream_alarm"] > 0, POLL_SECONDS * 4)
+    say("stream", "the poll noticed that the stream brings nothing, and brought its events" if healed else "NO alarm")
+    subprocess.run([BUILD / "okta-ocsf", "status", "--config", config])
+    return bool(drift and gone and healed)
+
+
+def enrichment(record, person):
+    """What the inventory added to an event about a person."""
+    found = [one for one in record["value"].get("enrichments", []) if one.get("value") == person and one.get("type") == "inventory"]
+    return json.dumps(found)
+
+
+def newest(records):
+    return next(iter(reversed(list(records))), None)
+
+
+def until(found, seconds=PATIENCE_SECONDS):
+    """What is found, as soon as it is; nothing, if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := found()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return answer
+
+
 def queue_is_empty():
     script = ("import boto3, os; a = boto3.client('sqs').get_queue_attributes(QueueUrl=os.environ['STACK_QUEUE_URL'], "
               "AttributeNames=['All'])['Attributes']; "
@@ -297,8 +390,9 @@ def queue_is_empty():
     return result.stdout.strip() == "0"
 
 
-def summary(config, truth, poison, state, inventory):
-    records = read_topics(config)
+def summary(config, truth, poison, state, inventory, stories):
+    everything_out = read_topics(config)
+    records = [record for record in everything_out if is_event(record)]
     everything = read_topics(config, "landing")
     landed = [record for record in everything if record["headers"]["kind"] == "event"]
     quarantined = read_topics(config, "quarantine")
@@ -336,9 +430,9 @@ def summary(config, truth, poison, state, inventory):
     row("  calls, rate limit refusals", f"{inventory['calls']}, {inventory['refused']}")
     row("uuids missing / doubled / unknown", f"{len(missing)} / {len(doubled)} / {len(strange)}")
 
-    keep(records, quarantined)
+    keep(everything_out, quarantined)
     (FOLDER / "inventory.json").write_text(json.dumps(inventory))
-    good = not (missing or doubled or strange or inventory["aborted"] or verdicts["partial"] or verdicts["failed"])
+    good = all(stories) and not (missing or doubled or strange or inventory["aborted"] or verdicts["partial"] or verdicts["failed"])
     print("\nEvery uuid that the org logged is in the output exactly once, and all of the inventory was read." if good
           else "\nThe output is NOT what the org has; see .local/demo/worker.log")
     print(f"""
@@ -350,6 +444,11 @@ How to look further
   what was read of the org    .local/demo/collect.log; jq . .local/demo/inventory.json
 """)
     return 0 if good else 1
+
+
+def is_event(record):
+    """Whether it is the record of an event, and not of the inventory or of the worker itself."""
+    return bool(record["value"]) and "original_event_uid" in record["value"].get("metadata", {})
 
 
 def read_topics(config, *topics):

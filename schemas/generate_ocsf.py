@@ -15,7 +15,7 @@ import pathlib
 import sys
 
 EMITTED = {
-    0, 2004, 3001, 3002, 3003, 3004, 3005, 3006, 4002, 4009, 5001, 5003, 5023, 6001, 6002, 6003, 6008,
+    0, 2004, 3001, 3002, 3003, 3004, 3005, 3006, 4002, 4009, 5001, 5003, 5023, 6001, 6002, 6003, 6007, 6008,
 }  # fmt: skip
 
 # What a millisecond timestamp of our time looks like, 1973 to 2286: a value in seconds is outside.

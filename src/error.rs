@@ -20,6 +20,8 @@ pub enum ExitStatus {
     Ok = 0,
     /// The work ended, but some input was bad (`transform`) or a check failed (`check`).
     SomeFailed = 1,
+    /// What was asked for makes no sense here, as a name that nothing has; the same that a wrong option gives.
+    Usage = 2,
     /// `EX_DATAERR`: nearly everything that arrives is bad; the worker stopped instead of filling the quarantine.
     BadData = 65,
     /// `EX_UNAVAILABLE`: a queue, topic or bus that must exist does not.

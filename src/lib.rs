@@ -14,10 +14,15 @@
 //! - [`ocsf`] maps an event to an OCSF 1.8.0 record; pure.
 //! - [`publish`] writes records to Kafka topics or files, and what can never be a record to quarantine.
 //! - [`collect`] is what reads the inventory from the org's API.
+//! - [`inspect`] answers what people ask of the state.
 //! - [`worker`] wires these together by role; [`okta`], [`kafka`] and [`aws`] are the peers as they are spoken to, and
 //!   [`json`] is how every text of them is read.
 //!
 //! `ARCHITECTURE.md` has the picture and the promises.
+
+// The simulation is one for `tests/simulation` and for unit tests, and calls the library by its name.
+#[cfg(test)]
+extern crate self as okta_ocsf;
 
 pub mod ack;
 pub mod aws;
@@ -28,6 +33,7 @@ pub mod config;
 pub mod crash;
 pub mod error;
 pub mod ingest;
+pub mod inspect;
 pub mod json;
 pub mod kafka;
 pub mod landing;

@@ -28,7 +28,7 @@ use crate::faults::Fault;
 use crate::inventory::ask::Ask;
 use crate::inventory::page::{Cursor, Page, Paging};
 use crate::inventory::table::{self, Collection, Right};
-use crate::logs::{self, Query};
+use crate::logs::{self, Book, Query};
 use crate::org::Org;
 use crate::problem::Problem;
 use crate::rng::Rng;
@@ -37,6 +37,8 @@ use crate::world::seed::Kind;
 const LONGEST_FORM: usize = 1 << 20;
 const HUGE: usize = 64 << 20;
 const STALL: Duration = Duration::from_secs(300);
+/// How long a query may take, in the org's time.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How far off the reset of a refusal for long is: longer than any window.
 const FAR_SECONDS: i64 = 3_600;
 /// How long a slow body pauses in its middle, in the org's time.
@@ -103,7 +105,7 @@ async fn gate(State(api): Shared, request: Request) -> Response {
         sleep(api.org.clock.wall(api.org.latency)).await;
     }
 
-    let fault = api.org.faults().next(call.path);
+    let fault = api.org.faults().next(call.path).or_else(|| api.is_too_heavy(&call).then_some(Fault::TooHeavy));
     let mut response = match fault {
         Some(fault) => api.spoiled(fault, &call, &body).await,
         None if simultaneous > api.org.limits().concurrency() => {
@@ -209,11 +211,20 @@ impl Api {
         }
         self.org.principals().admit(caller, "okta.logs.read", Right::Look, call.path)?;
         self.org.deliver();
-        let query = Query::parse(&call.parameters, call.now).map_err(|cause| Problem::invalid("logs", cause))?;
-        let page = self.org.read_log(|log| query.page(log));
-        let body = format!("[{}]", page.events.join(","));
+        let query = self.query(call).map_err(|cause| Problem::invalid("logs", cause))?;
+        let page = self.org.read_log(|log| query.page(&Book { history: &self.org.history, log }));
         let next = page.next.map(|cursor| logs::next_query(call.query, &cursor));
-        Ok(listed(call, body, next))
+        Ok(listed(call, page.body, next))
+    }
+
+    fn query(&self, call: &Call<'_>) -> Result<Query, String> {
+        Query::parse(&call.parameters, call.now, self.org.cursor_life)
+    }
+
+    /// Whether it asks the log about more time than that can answer for.
+    fn is_too_heavy(&self, call: &Call<'_>) -> bool {
+        let Some(widest) = self.org.widest_log_query.filter(|_| call.path == "/api/v1/logs") else { return false };
+        self.query(call).ok().and_then(|query| query.width()).is_some_and(|width| width > widest)
     }
 
     /// One page of a collection.
@@ -298,6 +309,10 @@ impl Api {
         let error = |status, code, summary: &str| problem(Problem::new(status, code, summary));
         match fault {
             Fault::InternalError => error(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error"),
+            Fault::TooHeavy => {
+                sleep(self.org.clock.wall(QUERY_TIMEOUT)).await;
+                error(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error")
+            }
             Fault::ReadOnly => error(StatusCode::SERVICE_UNAVAILABLE, "E0000010", "Service is in read only mode"),
             Fault::Unavailable => html(StatusCode::SERVICE_UNAVAILABLE),
             Fault::Html => html(StatusCode::OK),
@@ -313,6 +328,7 @@ impl Api {
                 response
             }
             Fault::TooConcurrent => self.too_concurrent(call),
+            Fault::StaleCursor => problem(Problem::invalid("after", "The cursor has expired.")),
             Fault::Forbidden => problem(Problem::forbidden()),
             Fault::Unauthorized => problem(Problem::invalid_token()),
             Fault::FeatureOff => problem(Problem::feature_off()),

@@ -58,6 +58,8 @@ pub const KINDS: &[Kind] = &[
     kind(1, "zone.update", Some("network_zone.updated"), "Network zone update", zone_update),
     kind(1, "policy.lifecycle.update", Some("policy.updated"), "Update policy", policy_update),
     // What only deeds tell of, with what they did: never drawn for the day's talk.
+    kind(0, "system.log_stream.lifecycle.activate", None, "Activate Log Stream", log_stream),
+    kind(0, "system.log_stream.lifecycle.deactivate", None, "Deactivate Log Stream", log_stream),
     kind(0, "user.lifecycle.activate", Some("core.user.config.user_activated"), "Activate Okta user", |s| lifecycle(s, "activate")),
     kind(0, "user.lifecycle.delete.completed", None, "Delete Okta user", |s| lifecycle(s, "delete")),
     kind(0, "user.account.unlock", Some("core.user_auth.account_unlocked"), "Unlock user account", |s| lifecycle(s, "unlock")),
@@ -247,6 +249,12 @@ fn agent(s: &mut Scene<'_>) {
     s.behind_ms = s.rng.below(2_000) as i64;
     s.target = vec![of_type("Agent", s.rng.pick(&s.cast.agents))];
     s.debug("agentType", "AD");
+}
+
+fn log_stream(s: &mut Scene<'_>) {
+    s.acted_by_system();
+    let id = s.rng.id("0os");
+    s.target = vec![entity(&id, "LogStream", "unknown", "System Log to EventBridge")];
 }
 
 fn rate_limit(s: &mut Scene<'_>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -33,8 +33,12 @@ pub fn router() -> Router<Arc<Api>> {
         .route("/state", get(async |State(api): Shared| Json(api.org.summary())))
         .route("/poison", get(async |State(api): Shared| Json(api.org.poison())))
         .route("/events", get(events))
+        .route("/history", get(history))
+        .route("/history/count", get(count_history))
+        .route("/limits", post(set_limit))
         .route("/emit", post(emit))
         .route("/act", post(act))
+        .route("/stream", post(switch_stream))
         .route("/clock", get(async |State(api): Shared| Json(clock(&api))).post(set_clock))
         .route("/faults", get(faults).post(order_fault).delete(clear_faults))
         .route("/usage", get(usage).delete(reset_usage))
@@ -63,11 +67,55 @@ async fn events(State(api): Shared) -> Response {
     ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
 }
 
+/// `GET /_org/history`: the uuids of what happened before the org was started, one a line.
+async fn history(State(api): Shared) -> Response {
+    let history = &api.org.history;
+    let lines = (0..history.len()).fold(String::new(), |mut lines, number| {
+        let line = json!({
+            "uuid": history.uuid(number).to_string(), "event_type": history.event_type(number),
+            "published_ms": history.published(number),
+        });
+        let _ = writeln!(lines, "{line}");
+        lines
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
+}
+
+#[derive(Deserialize)]
+struct Between {
+    since: i64,
+    until: i64,
+}
+
+/// `GET /_org/history/count?since=MS&until=MS`: how many events happened then.
+async fn count_history(State(api): Shared, Query(between): Query<Between>) -> Json<Value> {
+    let history = &api.org.history;
+    Json(json!({ "events": history.at_or_after(between.until) - history.at_or_after(between.since) }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetLimit {
+    path: String,
+    limit: u32,
+}
+
+/// `POST /_org/limits`: another limit for a bucket, from the next call on.
+async fn set_limit(State(api): Shared, Json(wish): Json<SetLimit>) -> Response {
+    match api.org.limits().set_limit(&wish.path, wish.limit) {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => refused("no bucket has this path", Vec::new()),
+    }
+}
+
 #[derive(Deserialize)]
 struct Emit {
     event_type: String,
     #[serde(default = "one")]
     count: usize,
+    /// How long ago they happened: the log learns of them late.
+    #[serde(default)]
+    ago_seconds: u64,
 }
 
 fn one() -> usize {
@@ -81,7 +129,7 @@ fn refused(error: &str, known: Vec<&str>) -> Response {
 /// `POST /_org/emit`: logs events of one type now.
 async fn emit(State(api): Shared, Json(wish): Json<Emit>) -> Response {
     let count = wish.count.min(MOST_AT_ONCE);
-    match api.org.emit(&wish.event_type, count) {
+    match api.org.emit(&wish.event_type, count, Duration::from_secs(wish.ago_seconds)) {
         Some(uuids) => {
             Json(json!({ "uuids": uuids.iter().map(ToString::to_string).collect::<Vec<_>>() })).into_response()
         }
@@ -109,6 +157,29 @@ async fn act(State(api): Shared, Json(wish): Json<Act>) -> Response {
     let done: Vec<Value> =
         (0..wish.count.min(MOST_AT_ONCE)).filter_map(|_| api.org.act(&mut rng, deed, subject, other)).collect();
     Json(json!({ "done": done })).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    active: Option<bool>,
+    loss: Option<f64>,
+}
+
+/// `POST /_org/stream`: switches the log stream on or off, or lets it lose a share of what it should send.
+async fn switch_stream(State(api): Shared, Json(wish): Json<Switch>) -> Response {
+    if wish.loss.is_some_and(|loss| !(0.0..=1.0).contains(&loss)) {
+        return refused("loss is a share, from 0 to 1", Vec::new());
+    }
+    if let Some(loss) = wish.loss {
+        api.org.set_loss(loss);
+    }
+    match wish.active {
+        Some(true) => api.org.activate_stream(),
+        Some(false) => api.org.deactivate_stream(),
+        None => {}
+    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 fn clock(api: &Api) -> Value {

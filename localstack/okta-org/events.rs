@@ -94,7 +94,7 @@ fn written(kind: &Kind, scene: Scene<'_>, happened: Timestamp, made: u64, node: 
 
 /// A UUIDv1 of that very millisecond. The ticks below the millisecond and the clock sequence count what
 /// was made before, so that no two events share one.
-fn uuid_v1(published: Timestamp, made: u64, node: &[u8; 6]) -> Uuid {
+pub fn uuid_v1(published: Timestamp, made: u64, node: &[u8; 6]) -> Uuid {
     let ms = u64::try_from(published.as_millisecond()).unwrap_or_default();
     let ticks = GREGORIAN_TO_UNIX + ms * TICKS_PER_MS + made % TICKS_PER_MS;
     let clock_sequence = (made / TICKS_PER_MS % 0x4000) as u16;

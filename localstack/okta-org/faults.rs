@@ -12,6 +12,8 @@ pub enum Fault {
     Unavailable,
     /// 503 E0000010.
     ReadOnly,
+    /// 500 E0000009 after 30 seconds of the org's time: the query took too long.
+    TooHeavy,
     /// No reply for five minutes of the machine's time.
     Timeout,
     /// 200 with an HTML page.
@@ -26,6 +28,8 @@ pub enum Fault {
     SelfNext,
     /// A valid array of 64 MiB.
     Huge,
+    /// 400 E0000001, as for a cursor that has expired.
+    StaleCursor,
     /// 429 without any rate limit headers.
     TooManyWithoutReset,
     /// 429 with a reset an hour off.

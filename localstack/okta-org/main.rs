@@ -12,6 +12,7 @@ mod control;
 mod deeds;
 mod events;
 mod faults;
+mod history;
 mod inventory;
 mod logs;
 mod org;
@@ -98,6 +99,15 @@ struct Arguments {
     #[arg(long, value_name = "SHARE", default_value = "0.02", value_parser = share)]
     late: f64,
 
+    /// Share of the events that the stream never sends
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    loss: f64,
+
+    /// How often the bus may refuse a batch, at once, before the stream is deactivated; Okta's own number is 2
+    /// [default: for 30 seconds]
+    #[arg(long, value_name = "N")]
+    stream_attempts: Option<u32>,
+
     /// How many bad messages to send, spread over the day
     #[arg(long, value_name = "N", default_value_t = 8)]
     poison: usize,
@@ -150,6 +160,18 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     cursor_life: u64,
 
+    /// How many days of log there are from before the org was started
+    #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=400))]
+    history_days: u64,
+
+    /// How many events there are on each of these days
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    history_per_day: u64,
+
+    /// The log gives a question about more time than this up, in seconds of the org's time
+    #[arg(long, value_name = "SECONDS")]
+    widest_log_query: Option<u64>,
+
     /// How many deeds change the org in a second of its time, each with an event
     #[arg(long, value_name = "RATE", default_value = "0", value_parser = rate_or_none)]
     mutations_per_second: f64,
@@ -185,6 +207,7 @@ async fn main() -> Result<()> {
 
     // The tasks below end with the process: an org that is stopped just stops.
     if !arguments.no_stream {
+        org.set_loss(arguments.loss);
         let stream = Stream::new(org.clone(), &aws().await, plan(arguments, events));
         tokio::spawn(stream.run());
     }
@@ -207,6 +230,8 @@ fn settings(arguments: &Arguments) -> Result<Settings> {
         replica_lag: Duration::from_secs(arguments.replica_lag),
         cursor_life: Duration::from_secs(arguments.cursor_life),
         event_delay: Duration::from_millis(arguments.event_delay_ms),
+        history: (arguments.history_days, if arguments.history_days > 0 { arguments.history_per_day } else { 0 }),
+        widest_log_query: arguments.widest_log_query.map(Duration::from_secs),
         poison: if arguments.no_stream { 0 } else { arguments.poison },
         streams: !arguments.no_stream,
     })
@@ -265,6 +290,7 @@ fn plan(arguments: Arguments, events: usize) -> Plan {
         queue_url: arguments.queue_url,
         duplicates: arguments.duplicates,
         late: arguments.late,
+        attempts: arguments.stream_attempts,
         poison: arguments.poison,
         events,
         seed: arguments.seed,

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::deeds::{Done, Hand};
 use crate::events::{Made, Maker};
 use crate::faults::Faults;
+use crate::history::History;
 use crate::inventory::shapes;
 use crate::rng::Rng;
 use crate::world::seed::Seed;
@@ -49,6 +50,9 @@ pub enum Sent {
     Again,
 }
 
+/// The past ends so long before the org is started.
+const HISTORY_ENDS_BEFORE: SignedDuration = SignedDuration::from_mins(1);
+
 struct State {
     maker: Maker,
     log: Vec<Entry>,
@@ -61,6 +65,8 @@ struct State {
     late: usize,
     /// Whether the log stream is active; None without a log stream.
     stream: Option<bool>,
+    /// The share of what the stream should send that gets lost, though it is active.
+    loss: f64,
     /// The day's events are all in the log.
     day_over: bool,
     /// The length of the log at which the stream last had nothing left to send.
@@ -80,6 +86,10 @@ pub struct Settings {
     pub cursor_life: Duration,
     /// How long after a deed its event is in the log.
     pub event_delay: Duration,
+    /// How many days of log there are from before the org was started, and events on each.
+    pub history: (u64, u64),
+    /// The log answers no question about more time than this: it takes it too long.
+    pub widest_log_query: Option<Duration>,
     pub poison: usize,
     /// Whether there is a log stream at all.
     pub streams: bool,
@@ -98,6 +108,8 @@ impl Settings {
             replica_lag: Duration::ZERO,
             cursor_life: Duration::from_secs(3_600),
             event_delay: Duration::ZERO,
+            history: (0, 0),
+            widest_log_query: None,
             poison,
             streams: true,
         }
@@ -112,6 +124,8 @@ pub struct Org {
     pub latency: Duration,
     pub replica_lag: Duration,
     pub cursor_life: Duration,
+    pub history: History,
+    pub widest_log_query: Option<Duration>,
     event_delay: Duration,
     world: RwLock<World>,
     principals: Mutex<Principals>,
@@ -123,8 +137,14 @@ pub struct Org {
 impl Org {
     pub fn new(settings: Settings) -> Self {
         let seed = Arc::new(settings.seed);
+        let clock = Clock::new(settings.clock_rate);
+        let (days, per_day) = settings.history;
+        // What happens from now on may be told some seconds late.
+        let end = clock.now() - HISTORY_ENDS_BEFORE;
         Self {
-            clock: Clock::new(settings.clock_rate),
+            history: History::new(&seed, days, per_day, end),
+            widest_log_query: settings.widest_log_query,
+            clock,
             classic: settings.classic,
             latency: settings.latency,
             replica_lag: settings.replica_lag,
@@ -144,6 +164,7 @@ impl Org {
                 duplicates: 0,
                 late: 0,
                 stream: settings.streams.then_some(true),
+                loss: 0.0,
                 day_over: false,
                 settled_at: None,
             }),
@@ -215,13 +236,14 @@ impl Org {
         }
     }
 
-    /// Logs `count` events of one type now; None if the org does not know the type.
-    pub fn emit(&self, event_type: &str, count: usize) -> Option<Vec<Uuid>> {
+    /// Logs `count` events of one type now, which happened so long ago; None if the org does not know the type.
+    pub fn emit(&self, event_type: &str, count: usize, ago: Duration) -> Option<Vec<Uuid>> {
         let mut state = self.lock();
         let now = self.clock.now();
+        let then = now - SignedDuration::try_from(ago).unwrap_or_default();
         (0..count)
             .map(|_| {
-                let made = state.maker.of_type(event_type, now)?;
+                let made = state.maker.of_type(event_type, then)?;
                 let uuid = made.uuid;
                 state.append(made, now);
                 Some(uuid)
@@ -294,8 +316,34 @@ impl Org {
         self.lock().settled_at = Some(place);
     }
 
+    /// The stream sends nothing more until it is activated again; the log tells of both.
     pub fn deactivate_stream(&self) {
-        self.lock().stream = Some(false);
+        self.switch_stream(false, "system.log_stream.lifecycle.deactivate");
+    }
+
+    pub fn activate_stream(&self) {
+        self.switch_stream(true, "system.log_stream.lifecycle.activate");
+    }
+
+    fn switch_stream(&self, active: bool, event_type: &str) {
+        let mut state = self.lock();
+        if state.stream != Some(!active) {
+            return;
+        }
+        state.stream = Some(active);
+        let now = self.clock.now();
+        if let Some(made) = state.maker.of_type(event_type, now) {
+            state.append(made, now);
+        }
+    }
+
+    /// The share of what the stream should send that gets lost.
+    pub fn loss(&self) -> f64 {
+        self.lock().loss
+    }
+
+    pub fn set_loss(&self, loss: f64) {
+        self.lock().loss = loss;
     }
 
     /// The summary behind `/_org/state`.
@@ -361,7 +409,7 @@ mod tests {
         assert_eq!(org.summary()["phase"], "running", "one bad message is owed");
         org.was_poisoned(Bad { kind: "hello_world", reason: "missing_uuid", sha256: None });
         assert_eq!(org.summary()["phase"], "done");
-        assert_eq!(org.emit("zone.update", 2).map(|uuids| uuids.len()), Some(2));
+        assert_eq!(org.emit("zone.update", 2, Duration::ZERO).map(|uuids| uuids.len()), Some(2));
         assert_eq!(org.summary()["phase"], "running", "new events are unsent");
     }
 }

@@ -32,6 +32,8 @@ pub struct Plan {
     pub queue_url: Option<String>,
     pub duplicates: f64,
     pub late: f64,
+    /// How often one batch may be refused, without a pause; by default for some time instead.
+    pub attempts: Option<u32>,
     pub poison: usize,
     /// How many events the day will have.
     pub events: usize,
@@ -81,16 +83,24 @@ impl Stream {
         }
     }
 
-    /// Follows the log for ever, or until it has to be deactivated.
+    /// Follows the log for ever. While it is deactivated it sends nothing, and what was logged then it never sends.
     pub async fn run(mut self) {
-        if let Err(error) = self.follow().await {
-            self.org.deactivate_stream();
-            eprintln!("okta-org: log stream deactivated: {error:#}");
+        loop {
+            if let Err(error) = self.follow().await {
+                eprintln!("okta-org: log stream deactivated: {error:#}");
+                self.org.deactivate_stream();
+            }
+            while self.org.stream() == Some(false) {
+                sleep(LINGER).await;
+            }
+            self.waiting.clear();
+            self.place = self.org.read_log(<[_]>::len);
         }
     }
 
+    /// Follows the log until the stream is deactivated.
     async fn follow(&mut self) -> Result<()> {
-        loop {
+        while self.org.stream() == Some(true) {
             let batch = self.next_batch().await?;
             let full = batch.len() == BATCH;
             if batch.is_empty() && self.waiting.is_empty() {
@@ -101,6 +111,7 @@ impl Stream {
                 sleep(LINGER).await;
             }
         }
+        Ok(())
     }
 
     /// Takes what has waited long enough, then what is next in the log, with the bad ones in between.
@@ -116,6 +127,9 @@ impl Stream {
                 }
             } else if let Some(event) = self.event(self.place, Sent::InTurn) {
                 self.place += 1;
+                if self.rng.chance(self.org.loss()) {
+                    continue;
+                }
                 if self.rng.chance(self.plan.late) {
                     let later = self.later();
                     self.wait(later, self.place - 1, Sent::Late);
@@ -153,7 +167,7 @@ impl Stream {
     /// Puts the entries on the bus, and those it refused again, until it has taken them all.
     async fn put(&mut self, batch: Vec<Entry>) -> Result<()> {
         let mut left = batch;
-        let mut patience = Patience::new();
+        let mut patience = Patience::new(self.plan.attempts);
         while !left.is_empty() {
             let places = left.iter().filter_map(|entry| match entry.what {
                 What::Event { place, .. } => Some(place),
@@ -221,7 +235,7 @@ impl Stream {
     }
 
     async fn drop_on_queue(&self, bad: Bad, text: &str) -> Result<()> {
-        let mut patience = Patience::new();
+        let mut patience = Patience::new(self.plan.attempts);
         loop {
             let message = self.queue.send_message().message_body(text);
             match message.set_queue_url(self.plan.queue_url.clone()).send().await {
@@ -234,18 +248,23 @@ impl Stream {
     }
 }
 
-/// Bears refusals with growing pauses, for so long and no longer.
+/// Bears refusals: so many without a pause, or with growing pauses for so long, and no longer.
 struct Patience {
+    attempts: Option<u32>,
     until: Instant,
     pause: Duration,
 }
 
 impl Patience {
-    fn new() -> Self {
-        Self { until: Instant::now() + PATIENCE, pause: FIRST_PAUSE }
+    fn new(attempts: Option<u32>) -> Self {
+        Self { attempts, until: Instant::now() + PATIENCE, pause: FIRST_PAUSE }
     }
 
     async fn bear(&mut self, complaint: Error) -> Result<()> {
+        if let Some(left) = &mut self.attempts {
+            *left = left.saturating_sub(1);
+            return if *left == 0 { Err(complaint.context("refused too often")) } else { Ok(()) };
+        }
         if Instant::now() >= self.until {
             return Err(complaint.context(format!("refused for {PATIENCE:?}")));
         }
@@ -290,10 +309,9 @@ mod tests {
         json!({ "FailedEntryCount": usize::from(refuses), "Entries": results }).to_string()
     }
 
-    async fn serve(calls: Calls) -> Result<SdkConfig> {
+    async fn serve(router: Router) -> Result<SdkConfig> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let router = Router::new().route("/", post(moody_bus)).with_state(calls);
         tokio::spawn(async { axum::serve(listener, router).await });
         let credentials = Credentials::new("id", "secret", None, None, "test");
         Ok(SdkConfig::builder()
@@ -307,7 +325,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_refused_entry_is_sent_again() -> Result<()> {
         let calls = Calls::default();
-        let aws = serve(calls.clone()).await?;
+        let aws = serve(Router::new().route("/", post(moody_bus)).with_state(calls.clone())).await?;
         let org = Arc::new(Org::new(Settings::plain("acme", 1, 0)));
         (0..5).for_each(|_| org.live());
         let plan = Plan {
@@ -315,6 +333,7 @@ mod tests {
             queue_url: None,
             duplicates: 0.0,
             late: 0.0,
+            attempts: None,
             poison: 0,
             events: 5,
             seed: 1,
@@ -328,6 +347,44 @@ mod tests {
         assert_eq!(calls.iter().map(Vec::len).collect::<Vec<_>>(), [5, 1]);
         assert_eq!(calls[0][1], calls[1][0]);
         assert_eq!(org.summary()["streamed"], 5);
+        Ok(())
+    }
+
+    /// A bus that takes nothing.
+    async fn refuse_all(State(calls): State<Calls>, body: String) -> (axum::http::StatusCode, &'static str) {
+        calls.lock().expect("no panic before").push(vec![body]);
+        (axum::http::StatusCode::INTERNAL_SERVER_ERROR, "{}")
+    }
+
+    #[tokio::test]
+    async fn two_refusals_end_a_stream_and_what_is_logged_meanwhile_is_never_sent() -> Result<()> {
+        let calls = Calls::default();
+        let aws = serve(Router::new().route("/", post(refuse_all)).with_state(calls.clone())).await?;
+        let org = Arc::new(Org::new(Settings::plain("acme", 1, 0)));
+        org.live();
+        let plan = Plan {
+            bus: String::from("bus"),
+            queue_url: None,
+            duplicates: 0.0,
+            late: 0.0,
+            attempts: Some(2),
+            poison: 0,
+            events: 1,
+            seed: 1,
+        };
+        let stream = tokio::spawn(Stream::new(org.clone(), &aws, plan).run());
+        while org.stream() == Some(true) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(calls.lock().expect("no panic before").len(), 2);
+        let types = |org: &Org| org.read_log(|log| log.iter().map(|entry| entry.event_type).collect::<Vec<_>>());
+        assert_eq!(types(&org).last(), Some(&"system.log_stream.lifecycle.deactivate"));
+        org.live();
+        org.activate_stream();
+        sleep(LINGER * 4).await;
+        assert_eq!(types(&org).last(), Some(&"system.log_stream.lifecycle.activate"));
+        assert_eq!(calls.lock().expect("no panic before").len(), 2, "nothing of before is sent");
+        stream.abort();
         Ok(())
     }
 }

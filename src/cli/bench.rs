@@ -1,3 +1,5 @@
+mod merge;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +29,7 @@ pub struct Bench {
 #[derive(Subcommand)]
 enum What {
     Normalize(Normalize),
+    Merge(merge::Merge),
 }
 
 /// Events of a file to records, over and over, on one thread
@@ -57,8 +60,10 @@ struct Normalize {
 
 impl Bench {
     pub fn main(&self) -> anyhow::Result<ExitStatus> {
-        let What::Normalize(normalize) = &self.what;
-        normalize.main()
+        match &self.what {
+            What::Normalize(normalize) => normalize.main(),
+            What::Merge(merge) => merge.main(),
+        }
     }
 }
 

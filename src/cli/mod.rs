@@ -1,15 +1,24 @@
 //! The command line: one file a subcommand.
 
+mod ask;
+mod backfill;
 mod bench;
 mod check;
 mod collect;
 mod config;
 mod explain;
+mod here;
 mod lines;
+mod moving;
+mod orgs;
+mod reprocess;
 mod run;
+mod show;
+mod status;
 mod tail;
 mod transform;
 mod validate;
+mod words;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -45,6 +54,10 @@ enum Command {
     Explain(explain::Explain),
     Check(check::Check),
     Collect(collect::Collect),
+    Status(status::Status),
+    Show(show::Show),
+    Backfill(backfill::Backfill),
+    Reprocess(reprocess::Reprocess),
     Tail(tail::Tail),
     Config(config::ConfigCommand),
     Bench(bench::Bench),
@@ -59,6 +72,10 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.main(),
         Command::Check(check) => check.main(),
         Command::Collect(collect) => collect.main(),
+        Command::Status(status) => status.main(),
+        Command::Show(show) => show.main(),
+        Command::Backfill(backfill) => backfill.main(),
+        Command::Reprocess(reprocess) => reprocess.main(),
         Command::Tail(tail) => tail.main(),
         Command::Config(config) => config.main(),
         Command::Bench(bench) => bench.main(),
@@ -104,6 +121,11 @@ impl ConfigArgument {
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
         )
     }
+}
+
+/// Reads a time of an option.
+fn time(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| format!("{text:?} is no time such as 2026-11-20T10:00Z"))
 }
 
 /// The runtime of a command that talks to the network.

@@ -129,12 +129,16 @@ impl Tail {
                 // A broker that is away comes back.
                 Some(Err(_)) => continue,
             };
+            let value = message.payload();
             if self.envelope {
                 serde_json::to_writer(&mut output, &envelope(&message)).map_err(std::io::Error::from)?;
             } else {
-                output.write_all(message.payload().unwrap_or_default())?;
+                output.write_all(value.unwrap_or_default())?;
             }
-            output.write_all(b"\n")?;
+            // A tombstone has no value, and so no line of its own.
+            if self.envelope || value.is_some() {
+                output.write_all(b"\n")?;
+            }
             let next = message.offset() + 1;
             ends.retain(|(topic, partition, end)| {
                 !(topic == message.topic() && *partition == message.partition() && next >= *end)
@@ -177,7 +181,9 @@ fn envelope(message: &impl Message) -> Value {
     let headers = message.headers().into_iter().flat_map(Headers::iter);
     let headers: serde_json::Map<String, Value> =
         headers.map(|header| (header.key.to_owned(), header.value.map(text).into())).collect();
-    let payload = message.payload().unwrap_or_default();
+    let value = message.payload().map_or(Value::Null, |payload| {
+        serde_json::from_slice(payload).unwrap_or_else(|_| Value::String(text(payload)))
+    });
     json!({
         "topic": message.topic(),
         "partition": message.partition(),
@@ -185,6 +191,6 @@ fn envelope(message: &impl Message) -> Value {
         "timestamp": message.timestamp().to_millis(),
         "key": message.key().map(text),
         "headers": headers,
-        "value": serde_json::from_slice(payload).unwrap_or_else(|_| Value::String(text(payload))),
+        "value": value,
     })
 }

@@ -115,7 +115,8 @@ impl Transform {
     ) -> anyhow::Result<Vec<String>> {
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
         let org = OrgId::new(&self.org);
-        let observed = Observed { org: &org, at: i64::try_from(at.as_millis())?, activity: Activity::Collect };
+        let observed =
+            Observed { org: &org, at: i64::try_from(at.as_millis())?, activity: Activity::Collect, basis: None };
         let mut problems = Vec::new();
         let mut record = Vec::new();
         for object in elements(line.trim_ascii()) {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Access;
 use super::fetch::{Fetched, Wanted, fetch};
-use super::land::{Lander, Room};
+use super::land::Room;
 use super::observe::{Roster, record};
 use super::org::{BETWEEN_LOOKS, Org, Trouble, look_again};
 use super::plan::{Plan, Selection};
-use super::progress::Progress;
 use super::schedule::Schedule;
 use super::snapshot;
 use super::table::Collection;
+use super::{audits, errands, relists};
 use crate::ack::NotDelivered;
 use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{Chain, Fatal};
@@ -23,8 +24,7 @@ use crate::merge::StateReader;
 use crate::merge::snapshots::{Begun, CollectionEnded, Ended, Mark, Outcome, Requested, Run, Snapshots};
 use crate::okta::api::Client;
 use crate::okta::gate::Gate;
-use crate::okta::quota::Priority;
-use crate::okta::{Engine, OrgId, Pace, share};
+use crate::okta::{Engine, OrgId, Pace};
 use crate::telemetry::{Component, metrics};
 
 /// Pause after trouble that may pass, doubled up to the longest: a broker that restarts is back within seconds.
@@ -69,23 +69,31 @@ pub fn check_way_in(api: &ApiConfig) -> Result<(), Fatal> {
     Client::new(api, &[], 0).map(|_| ())
 }
 
-/// Reads the org until stopped.
+/// Reads the org until stopped. `gate` is the one that all of this org's calls pass.
 ///
 /// # Errors
 /// When the landing log cannot be written until a person acts.
-pub async fn run(settings: Settings, ends: Ends, health: Component, stop: CancellationToken) -> Result<(), Fatal> {
-    let gate = Gate::new(settings.org.as_str(), share::policy(&settings.quota), settings.pace);
-    let collector = Collector { settings, ends, gate, health };
+pub async fn run(
+    settings: Settings,
+    ends: Ends,
+    gate: Gate,
+    health: Component,
+    stop: CancellationToken,
+) -> Result<(), Fatal> {
+    let access = Access { settings, ends, gate };
+    let collector = Collector { access: access.clone(), health };
+    // All of them wait for answers and for time, so one task is enough for them.
     tokio::select! {
         fatal = collector.go_on() => fatal,
+        fatal = errands::go_on(&access) => fatal,
+        fatal = relists::go_on(&access) => fatal,
+        fatal = audits::go_on(&access) => fatal,
         () = stop.cancelled() => Ok(()),
     }
 }
 
 struct Collector {
-    settings: Settings,
-    ends: Ends,
-    gate: Gate,
+    access: Access,
     health: Component,
 }
 
@@ -93,8 +101,7 @@ impl Collector {
     async fn go_on(&self) -> Result<(), Fatal> {
         let mut pause = FIRST_PAUSE;
         self.health.ready("waits until the state is as new as the log");
-        let mut committed = self.ends.committed.clone();
-        if committed.wait_for(|next| *next >= self.ends.end).await.is_err() {
+        if !self.access.caught_up().await {
             return Ok(());
         }
         self.show();
@@ -114,7 +121,7 @@ impl Collector {
                 }
                 Err(trouble) => trouble,
             };
-            let (org, pause_ms) = (&self.settings.org, pause.as_millis());
+            let (org, pause_ms) = (&self.access.settings.org, pause.as_millis());
             tracing::warn!(%org, error = %Chain(&trouble), pause_ms, "reading the org pauses");
             self.health.ready(format!("pauses: {}", Chain(&trouble)));
             tokio::time::sleep(pause).await;
@@ -124,8 +131,8 @@ impl Collector {
 
     /// What was known before this process began, as metrics.
     fn show(&self) {
-        let org = self.settings.org.as_str();
-        for (name, standing) in self.standing().map(|standing| standing.standings).unwrap_or_default() {
+        let org = self.access.settings.org.as_str();
+        for (name, standing) in self.access.standing().map(|standing| standing.standings).unwrap_or_default() {
             let Some(collection) = Collection::find(&name) else { continue };
             metrics::collection(org, collection.name, standing.outcome.word(), &Outcome::WORDS, standing.objects);
             if let Some(epoch) = standing.last_complete {
@@ -136,9 +143,9 @@ impl Collector {
 
     /// Finishes the snapshot that runs, begins the next, or waits for something to happen.
     async fn step(&self) -> Result<(), Trouble> {
-        let mut committed = self.ends.committed.clone();
+        let mut committed = self.access.ends.committed.clone();
         committed.mark_unchanged();
-        let standing = self.standing()?;
+        let standing = self.access.standing()?;
         if let Some(run) = standing.running {
             return self.finish(run).await;
         }
@@ -148,7 +155,7 @@ impl Collector {
                 false => self.begin(&standing, requests).await,
             };
         }
-        let due = self.schedule().due(&self.settings.org, standing.last_whole.as_ref());
+        let due = self.schedule().due(&self.access.settings.org, standing.last_whole.as_ref());
         let wait = due.map(|due| Duration::from_millis(u64::try_from(due - landing::now_ms()).unwrap_or(0)));
         if wait == Some(Duration::ZERO) {
             return self.begin(&standing, Vec::new()).await;
@@ -163,11 +170,7 @@ impl Collector {
     }
 
     fn schedule(&self) -> Schedule {
-        Schedule::new(&self.settings.snapshot)
-    }
-
-    fn standing(&self) -> Result<Snapshots, Trouble> {
-        Ok(self.ends.state.snapshots(&self.settings.org)?.unwrap_or_default())
+        Schedule::new(&self.access.settings.snapshot)
     }
 
     fn tell(&self, standing: &Snapshots, wait: Option<Duration>) {
@@ -189,18 +192,22 @@ impl Collector {
     async fn begin(&self, standing: &Snapshots, requests: Vec<Requested>) -> Result<(), Trouble> {
         let asked: Vec<String> = requests.first().map(|request| request.collections.clone()).unwrap_or_default();
         let whole = asked.is_empty();
-        let chosen = if whole { self.settings.snapshot.selection() } else { Selection::Only(asked) };
-        let without: &[String] = if whole { &self.settings.snapshot.without } else { &[] };
+        let chosen = if whole { self.access.settings.snapshot.selection() } else { Selection::Only(asked) };
+        let mut without = if whole { self.access.settings.snapshot.without.clone() } else { Vec::new() };
+        if whole && requests.is_empty() {
+            let rolling = audits::rolling(&self.access.settings.snapshot, standing);
+            without.extend(rolling.into_iter().map(|collection| collection.name.to_owned()));
+        }
         // The engine is not known before anybody has asked, and asking takes scopes.
-        let scopes = match Plan::new(&chosen, without, Engine::Unknown) {
+        let scopes = match Plan::new(&chosen, &without, Engine::Unknown) {
             Ok(plan) => plan.scopes(),
             Err(error) => return self.refuse(standing, requests, whole, error.to_string()).await,
         };
-        let (org, engine) = match self.org_of(&scopes).await {
+        let (org, engine) = match self.access.org_of(&scopes).await {
             Err(Trouble::NoWayIn(why)) => return self.refuse(standing, requests, whole, why).await,
             made => made?,
         };
-        let Plan { collections, unavailable, .. } = match Plan::new(&chosen, without, engine) {
+        let Plan { collections, unavailable, .. } = match Plan::new(&chosen, &without, engine) {
             Ok(plan) => plan,
             Err(error) => return self.refuse(standing, requests, whole, error.to_string()).await,
         };
@@ -221,21 +228,21 @@ impl Collector {
         // What an org of this engine cannot have is not asked for, but told like what it turns out not to have.
         for row in unavailable.iter().filter_map(|name| Collection::find(name)) {
             let word = Outcome::FeatureOff.word();
-            metrics::collection(self.settings.org.as_str(), row.name, word, &Outcome::WORDS, 0);
+            metrics::collection(self.access.settings.org.as_str(), row.name, word, &Outcome::WORDS, 0);
         }
         let off = unavailable.iter().map(|name| {
             let (collection, outcome) = ((*name).to_owned(), Outcome::FeatureOff);
             Mark::CollectionEnded(CollectionEnded { epoch, collection, outcome, objects: 0, calls: 0 })
         });
         let records = std::iter::once(begun).chain(off).map(|mark| record(&mark)).collect();
-        tracing::info!(org = %self.settings.org, epoch, collections = collections.len(), "snapshot begins");
+        tracing::info!(org = %self.access.settings.org, epoch, collections = collections.len(), "snapshot begins");
         org.lander.land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
         self.until_known(epoch, |standing| {
             let ended = |run: &Run, name: &str| run.readings.get(name).is_some_and(|reading| reading.ended.is_some());
             standing.running.as_ref().is_none_or(|run| unavailable.iter().all(|name| ended(run, name)))
         })
         .await?;
-        match self.standing()?.running.filter(|run| run.epoch == epoch) {
+        match self.access.standing()?.running.filter(|run| run.epoch == epoch) {
             Some(run) => self.read(&org, run).await,
             None => Ok(()),
         }
@@ -256,7 +263,7 @@ impl Collector {
         if let Some(why) = refused {
             return self.refuse(standing, requests, false, why).await;
         }
-        let (org, engine) = match self.org_of(&wanted.scopes()).await {
+        let (org, engine) = match self.access.org_of(&wanted.scopes()).await {
             Err(Trouble::NoWayIn(why)) => return self.refuse(standing, requests, false, why).await,
             made => made?,
         };
@@ -294,7 +301,7 @@ impl Collector {
         whole: bool,
         why: String,
     ) -> Result<(), Trouble> {
-        tracing::error!(org = %self.settings.org, why, "the org cannot be read");
+        tracing::error!(org = %self.access.settings.org, why, "the org cannot be read");
         let epoch = next_epoch(landing::now_ms(), standing);
         let begun = Mark::Begun(Begun {
             epoch,
@@ -306,20 +313,16 @@ impl Collector {
         });
         let ended = Mark::Ended(Ended { epoch, aborted: Some(why) });
         let records = vec![record(&begun), record(&ended)];
-        self.lander().land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
+        self.access.lander().land(Origin::Snapshot, records).await.map_err(Trouble::NotLanded)?;
         self.until_known(epoch, |standing| standing.running.is_none()).await
-    }
-
-    fn lander(&self) -> Lander {
-        Lander::new(self.settings.org.clone(), Arc::clone(&self.ends.landing), self.ends.room.clone())
     }
 
     /// Waits until the state knows of a snapshot, and more.
     async fn until_known(&self, epoch: i64, more: impl Fn(&Snapshots) -> bool) -> Result<(), Trouble> {
-        let mut committed = self.ends.committed.clone();
+        let mut committed = self.access.ends.committed.clone();
         loop {
             committed.mark_unchanged();
-            let standing = self.standing()?;
+            let standing = self.access.standing()?;
             let newest =
                 standing.running.as_ref().map(|run| run.epoch).max(standing.last.as_ref().map(|last| last.epoch));
             if newest >= Some(epoch) && more(&standing) {
@@ -336,12 +339,12 @@ impl Collector {
             let why = "stopped before the objects were read; ask for them again".to_owned();
             let ended = Mark::Ended(Ended { epoch: run.epoch, aborted: Some(why) });
             let records = vec![record(&ended)];
-            self.lander().land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
+            self.access.lander().land(Origin::Fetch, records).await.map_err(Trouble::NotLanded)?;
             return self.until_known(run.epoch, |standing| standing.running.is_none()).await;
         }
         let plan = Plan::new(&Selection::Only(run.readings.keys().cloned().collect()), &[], Engine::Unknown);
-        let (org, _) = self.org_of(&plan.map(|plan| plan.scopes()).unwrap_or_default()).await?;
-        tracing::info!(org = %self.settings.org, epoch = run.epoch, "a snapshot that was begun before goes on");
+        let (org, _) = self.access.org_of(&plan.map(|plan| plan.scopes()).unwrap_or_default()).await?;
+        tracing::info!(org = %self.access.settings.org, epoch = run.epoch, "a snapshot that was begun before goes on");
         self.read(&org, run).await
     }
 
@@ -351,10 +354,10 @@ impl Collector {
         snapshot::run(org, run).await?;
         // Only then another may begin.
         self.until_known(epoch, |standing| standing.running.as_ref().is_none_or(|run| run.epoch != epoch)).await?;
-        let report = org.progress.report(epoch, org.now_ms() - epoch, &self.gate);
+        let report = org.progress.report(epoch, org.now_ms() - epoch, &self.access.gate);
         let count = |word: &str| report.collections.iter().filter(|row| row.verdict.as_deref() == Some(word)).count();
         tracing::info!(
-            org = %self.settings.org,
+            org = %self.access.settings.org,
             epoch,
             seconds = report.elapsed_ms / 1_000,
             calls = report.calls,
@@ -367,43 +370,6 @@ impl Collector {
         );
         Ok(())
     }
-
-    /// The org, with a client that asks for just these scopes; how much of its limits may be used, and what it runs on.
-    async fn org_of(&self, scopes: &[&str]) -> Result<(Arc<Org>, Engine), Trouble> {
-        let settings = &self.settings;
-        let mut scopes = scopes.to_vec();
-        if !scopes.contains(&share::SCOPE) {
-            scopes.push(share::SCOPE);
-        }
-        let client = client(settings, &scopes).map_err(|fatal| Trouble::NoWayIn(Chain(&fatal).to_string()))?;
-        let meter = self.gate.at(Priority::Snapshot);
-        let engine = match Engine::of(&client, &meter).await {
-            Ok(engine) => engine,
-            Err(fault) => {
-                tracing::debug!(org = %settings.org, %fault, "the org does not say what it runs on");
-                Engine::Unknown
-            }
-        };
-        let (part, why) = share::share_of(&settings.api, &settings.quota, &client, &meter).await;
-        tracing::debug!(org = %settings.org, part, %why, "the share of the org's limits that is used");
-        self.gate.set_share(part);
-        let lander = self.lander();
-        let org = Org {
-            id: settings.org.clone(),
-            client,
-            gate: self.gate.clone(),
-            lander,
-            state: Arc::clone(&self.ends.state),
-            committed: self.ends.committed.clone(),
-            progress: Progress::default(),
-        };
-        Ok((Arc::new(org), engine))
-    }
-}
-
-fn client(settings: &Settings, scopes: &[&str]) -> Result<Client, Fatal> {
-    let seed = u64::try_from(landing::now_ms()).unwrap_or_default();
-    Ok(Client::new(&settings.api, scopes, seed)?.at_pace(settings.pace))
 }
 
 /// The request that has waited longest, with all that ask for the same.

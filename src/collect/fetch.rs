@@ -119,7 +119,8 @@ async fn list_changes(
 ) -> Result<(), Trouble> {
     let time = Timestamp::from_millisecond(since - INDEX_LAG_MS).unwrap_or(Timestamp::MIN);
     let Some(request) = collection.changes_request(None, &format!("{time:.3}")) else { return Ok(()) };
-    let mut list = ListReader::new(org, purpose(), collection, ListKey { key: None, word: None });
+    let key = ListKey { key: None, word: None };
+    let mut list = ListReader::new(org, purpose(i64::MIN), collection, key);
     list.begin_at(request);
     loop {
         let step = list.step().await?;
@@ -145,7 +146,7 @@ async fn fetch_each(org: &Arc<Org>, collection: &'static Collection, keys: Vec<S
         while running.len() < AT_ONCE && !lists.hopeless() {
             let Some((at, key)) = waiting.next() else { break };
             let org = Arc::clone(org);
-            running.spawn(async move { Ok((at, fetch_one(&org, collection, key).await?)) });
+            running.spawn(async move { Ok((at, fetch_one(&org, collection, key, i64::MIN).await?)) });
         }
         let Some(ended) = running.join_next().await else { break };
         let (at, end) = ended.map_err(|error| Trouble::Broken(error.to_string()))??;
@@ -156,19 +157,32 @@ async fn fetch_each(org: &Arc<Org>, collection: &'static Collection, keys: Vec<S
     Ok(Fetched { collection, outcome: lists.verdict(None), objects: line.objects(), calls: line.calls() })
 }
 
-async fn fetch_one(org: &Arc<Org>, collection: &'static Collection, key: String) -> Result<ListEnd, Trouble> {
+/// Reads one object, or the list within one, and lands what Okta says of it. It was certainly asked after `asked_after`.
+pub(super) async fn fetch_one(
+    org: &Arc<Org>,
+    collection: &'static Collection,
+    key: String,
+    asked_after: i64,
+) -> Result<ListEnd, Trouble> {
     let request = collection.single_request(&key).filter(|_| collection.grain == Grain::Object);
     let Some(request) = request else {
-        let list = ListReader::new(org, purpose(), collection, ListKey { key: Some(key), word: None });
-        return list.read_to_end().await;
+        let sent = org.now_ms().max(asked_after);
+        let list_key = ListKey { key: Some(key.clone()).filter(|key| !key.is_empty()), word: None };
+        let end = ListReader::new(org, purpose(asked_after), collection, list_key).read_to_end().await?;
+        if end == ListEnd::Gone {
+            let as_of = (sent, org.now_ms().max(sent));
+            land(org, collection, key, as_of, Vec::new()).await?;
+        }
+        return Ok(end);
     };
     let line = org.progress.of(collection.name);
     let mut patience = Patience::new(None, 0);
-    let sent = org.now_ms();
+    let sent = org.now_ms().max(asked_after);
     loop {
         let fault = match org.client.get(&request, &line.counting(org.gate.at(Priority::Fetch))).await {
             Ok(answer) => {
-                let as_of = (answer.asked_ms, answer.answered_ms);
+                let asked = answer.asked_ms.max(asked_after);
+                let as_of = (asked, answer.answered_ms.max(asked));
                 let id = answer.objects().next().and_then(|object| object.id.map(str::to_owned));
                 if id.as_deref() != key.rsplit('/').next() {
                     let id = id.unwrap_or_default();
@@ -184,7 +198,7 @@ async fn fetch_one(org: &Arc<Org>, collection: &'static Collection, key: String)
         match patience.after(&fault) {
             // Nothing says when Okta read that there is none, but that it was since we asked first.
             Remedy::End(ListEnd::Gone) => {
-                let as_of = (sent, org.now_ms());
+                let as_of = (sent, org.now_ms().max(sent));
                 return land(org, collection, key, as_of, Vec::new()).await.map(|()| ListEnd::Gone);
             }
             Remedy::Again | Remedy::Smaller(_) => {}
@@ -210,8 +224,8 @@ async fn land(
     Ok(())
 }
 
-fn purpose() -> Purpose {
-    Purpose { priority: Priority::Fetch, origin: Origin::Fetch, epoch: None, rosters: Arc::new([]) }
+fn purpose(asked_after: i64) -> Purpose {
+    Purpose { priority: Priority::Fetch, origin: Origin::Fetch, epoch: None, rosters: Arc::new([]), asked_after }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Default for Room {
 
 /// Appends the records of one org.
 #[derive(Clone)]
-pub(super) struct Lander {
+pub(crate) struct Lander {
     org: OrgId,
     landing: Arc<dyn LandingLog>,
     room: Room,

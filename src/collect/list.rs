@@ -29,6 +29,8 @@ pub(super) struct Purpose {
     pub epoch: Option<i64>,
     /// The rosters that its objects belong on.
     pub rosters: Arc<[Roster]>,
+    /// It was certainly asked after this time, ms by Okta's clock, whatever the guess of that clock says.
+    pub asked_after: i64,
 }
 
 /// The reader of one list.
@@ -220,6 +222,8 @@ impl ListReader {
 
     fn take(&mut self, mut answer: Answer) -> Page {
         let next = answer.next.take();
+        answer.asked_ms = answer.asked_ms.max(self.purpose.asked_after);
+        answer.answered_ms = answer.answered_ms.max(answer.asked_ms);
         let list = List {
             collection: self.collection,
             key: self.key.key.as_deref(),

@@ -42,7 +42,8 @@ impl Snapshot {
     fn list(&self, collection: &'static Collection, key: ListKey) -> ListReader {
         let (priority, origin) =
             if collection.audit { (Priority::Audit, Origin::Audit) } else { (Priority::Snapshot, Origin::Snapshot) };
-        let purpose = Purpose { priority, origin, epoch: Some(self.epoch), rosters: Arc::clone(&self.rosters) };
+        let rosters = Arc::clone(&self.rosters);
+        let purpose = Purpose { priority, origin, epoch: Some(self.epoch), rosters, asked_after: i64::MIN };
         ListReader::new(&self.org, purpose, collection, key)
     }
 }

@@ -8,6 +8,7 @@ mod aws;
 mod enrichment;
 mod kafka;
 mod load;
+mod log;
 mod okta;
 mod reference;
 mod secret;
@@ -19,6 +20,7 @@ pub use aws::{AwsConfig, QueueConfig};
 pub use enrichment::{EnrichmentConfig, PrivacyConfig};
 pub use kafka::{KafkaConfig, OauthConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TopicsConfig};
 pub use load::{ConfigError, load};
+pub use log::{LogConfig, LogMode};
 pub(crate) use okta::is_loopback;
 pub use okta::{ApiConfig, ApiKeyConfig, Dpop, KeyAlgorithm, QuotaConfig, Share};
 pub use reference::{reference, schema};
@@ -68,6 +70,13 @@ impl Config {
     /// Whether this process has the role.
     pub fn has_role(&self, role: Role) -> bool {
         self.worker.roles.contains(&role)
+    }
+
+    /// The topic of the changelogs, after defaults, if there is one.
+    pub fn changelog_topic(&self) -> Option<String> {
+        self.kafka.as_ref()?;
+        let default = || format!("{}.state", self.landing.topic);
+        Some(self.merge.changelog_topic.clone().unwrap_or_else(default)).filter(|name| !name.is_empty())
     }
 
     /// Where the landing log lives, after defaults: Kafka if there is a cluster.

@@ -14,6 +14,11 @@ pub struct SnapshotConfig {
     /// Up to so many percent are added to the interval, another number each time, so that several orgs or workers do not
     /// all begin at once.
     pub jitter_percent: u32,
+    /// Minutes between two questions for what has changed, to the collections that can tell; 0 for none.
+    pub relist_minutes: u32,
+    /// Hours in which what takes a call for each user (factors, roles) is read once, evenly spread, after the first
+    /// snapshot; 0 reads it with every snapshot instead.
+    pub audit_hours: u32,
     /// The collections to read, by the names in `docs/collections.md`. Default: all that are read by default, as far as
     /// the org has them and lets us see them.
     pub collections: Vec<String>,
@@ -29,6 +34,9 @@ impl Default for SnapshotConfig {
             // Once a day, at what it costs in quota; what changes in between is for events to tell.
             interval_hours: 24,
             jitter_percent: 10,
+            // A call or two a collection: half a percent of the users' limit.
+            relist_minutes: 15,
+            audit_hours: 24,
             collections: Vec::new(),
             also: Vec::new(),
             without: Vec::new(),
@@ -58,6 +66,12 @@ pub(super) fn problems(org: &str, snapshot: &SnapshotConfig) -> Vec<String> {
             .into_iter()
             .filter_map(|(key, names)| unknown(key, names))
             .collect();
+    if snapshot.audit_hours > 24 * 30 {
+        problems.push(format!("org.snapshot.audit_hours: 0 to 720 (org {org:?})"));
+    }
+    if snapshot.relist_minutes > 24 * 60 {
+        problems.push(format!("org.snapshot.relist_minutes: 0 to 1440 (org {org:?})"));
+    }
     if snapshot.jitter_percent > 100 {
         problems.push(format!("org.snapshot.jitter_percent: 0 to 100 (org {org:?})"));
     }

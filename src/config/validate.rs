@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, enrichment, okta, snapshot};
+use super::{Config, LandingKind, Role, SaslMechanism, SecurityConfig, enrichment, log, okta, snapshot};
 
 /// All problems, each starting with the key at fault.
 pub fn problems(config: &Config) -> Vec<String> {
@@ -46,7 +46,8 @@ fn orgs(config: &Config, check: &mut Check<'_>) {
         let api = org.api.iter().flat_map(|api| okta::problems(id, api));
         let quota = okta::quota_problems(id, &org.quota);
         let snapshot = snapshot::problems(id, &org.snapshot);
-        api.chain(quota).chain(snapshot).for_each(|problem| check(false, &|| problem.clone()));
+        let log = log::problems(id, &org.log, org.api.is_some());
+        api.chain(quota).chain(snapshot).chain(log).for_each(|problem| check(false, &|| problem.clone()));
     }
 }
 
@@ -136,8 +137,13 @@ fn limits(config: &Config, check: &mut Check<'_>) {
     check((1..=100).contains(&config.quarantine.stop_percent), &|| "quarantine.stop_percent: 1 to 100".into());
     check((10..=1_000_000).contains(&config.quarantine.window), &|| "quarantine.window: 10 to 1000000".into());
     check(config.worker.stop_timeout_seconds >= 2, &|| "worker.stop_timeout_seconds: at least 2".into());
+    let changelog = config.changelog_topic();
+    check(changelog.as_ref() != Some(&config.landing.topic), &|| {
+        "merge.changelog_topic: must be a topic of its own, as it is compacted".into()
+    });
     for (key, name) in [
         ("landing.topic", &config.landing.topic),
+        ("merge.changelog_topic", changelog.as_ref().unwrap_or(&config.landing.topic)),
         ("publish.topic_prefix", &config.publish.topic_prefix),
         ("quarantine.topic", &config.quarantine.topic),
     ] {

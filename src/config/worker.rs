@@ -4,7 +4,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ApiConfig, QuotaConfig, SnapshotConfig};
+use super::{ApiConfig, LogConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{ExitStatus, Fatal};
 use crate::ocsf::EventTypes;
 
@@ -14,7 +14,7 @@ use crate::ocsf::EventTypes;
 pub enum Role {
     /// Reads the queues and lands what they hold. Stateless; run as many as needed.
     Ingest,
-    /// Reads the inventory of the orgs whose partitions this process owns.
+    /// Reads the inventory and polls the System Log of the orgs whose partitions this process owns.
     Collect,
     /// Folds landing partitions and publishes OCSF. Each partition has one owner at a time.
     Normalize,
@@ -61,6 +61,8 @@ pub struct OrgConfig {
     pub quota: QuotaConfig,
     /// What is read of its inventory, and when.
     pub snapshot: SnapshotConfig,
+    /// Whether and how often its System Log is polled.
+    pub log: LogConfig,
 }
 
 /// Where a log lives.
@@ -107,12 +109,16 @@ pub struct MergeConfig {
     pub batch_records: usize,
     /// The most bytes of landing records in one batch.
     pub batch_bytes: usize,
+    /// The compacted topic that holds a copy of the state, from which a worker that has lost its disk, or takes over a
+    /// partition, has it again within a minute instead of folding the landing log anew. Default: the landing topic's
+    /// name and `.state`; an empty text is none. Only with Kafka.
+    pub changelog_topic: Option<String>,
 }
 
 impl Default for MergeConfig {
     fn default() -> Self {
         // 2,000 records make the fsync of a commit (a few ms) a small part of a batch at 100,000 records a second.
-        Self { dedupe_window_days: 90, batch_records: 2_000, batch_bytes: 16 << 20 }
+        Self { dedupe_window_days: 90, batch_records: 2_000, batch_bytes: 16 << 20, changelog_topic: None }
     }
 }
 

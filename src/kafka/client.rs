@@ -61,8 +61,20 @@ impl Cluster {
     /// # Errors
     /// When librdkafka rejects the settings.
     pub fn reader(&self, name: &'static str) -> KafkaResult<BaseConsumer<Context>> {
-        let reader: BaseConsumer<Context> = self
-            .config()
+        self.reader_with(name, &[])
+    }
+
+    /// As [`Cluster::reader`], with further settings.
+    pub(super) fn reader_with(
+        &self,
+        name: &'static str,
+        settings: &[(&str, &str)],
+    ) -> KafkaResult<BaseConsumer<Context>> {
+        let mut config = self.config();
+        for (key, value) in settings {
+            config.set(*key, *value);
+        }
+        let reader: BaseConsumer<Context> = config
             // The API demands a group; naming ours asks for no further rights.
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")

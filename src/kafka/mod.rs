@@ -6,12 +6,14 @@ mod client;
 mod partitioner;
 mod producer;
 mod security;
+mod stretch;
 mod token;
 mod topics;
 
 pub use client::{Cluster, Context};
 pub use partitioner::partition_of;
-pub use producer::{Outgoing, Producer, SendRefused};
+pub use producer::{Outgoing, Place, Producer, SendRefused};
+pub use stretch::PartitionReader;
 pub use topics::{TopicSpec, ensure_topics};
 
 use std::time::Duration;

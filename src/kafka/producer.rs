@@ -1,10 +1,11 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 use rdkafka::statistics::Statistics;
 
@@ -35,10 +36,26 @@ pub struct Outgoing<'a> {
     pub key: &'a [u8],
     /// Header names and values.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// Value.
-    pub payload: &'a [u8],
+    /// Value; `None` is a tombstone.
+    pub payload: Option<&'a [u8]>,
     /// `CreateTime`, ms since the Unix epoch; `None` is now.
     pub timestamp: Option<i64>,
+}
+
+/// Where a message came to stand in its partition, known before its ack is redeemed.
+#[derive(Debug, Clone, Default)]
+pub struct Place(Arc<AtomicI64>);
+
+impl Place {
+    /// The offset; 0 before it is known.
+    pub fn offset(&self) -> u64 {
+        u64::try_from(self.0.load(Ordering::Acquire)).unwrap_or_default()
+    }
+
+    /// Says where it is.
+    pub(crate) fn set(&self, offset: i64) {
+        self.0.store(offset, Ordering::Release);
+    }
 }
 
 /// A message that the producer cannot take now.
@@ -79,23 +96,31 @@ impl Producer {
     /// # Errors
     /// [`SendRefused`] with the ack when the queue is full.
     pub fn send(&self, message: Outgoing<'_>, ack: Ack) -> Result<(), SendRefused> {
+        self.send_placed(message, ack, None)
+    }
+
+    /// As [`Producer::send`], and tells where the message came to stand.
+    ///
+    /// # Errors
+    /// [`SendRefused`] with the ack when the queue is full.
+    pub fn send_placed(&self, message: Outgoing<'_>, ack: Ack, place: Option<Place>) -> Result<(), SendRefused> {
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
         for (key, value) in message.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
-        let mut record = BaseRecord::with_opaque_to(message.topic, Box::new(ack))
-            .key(message.key)
-            .payload(message.payload)
-            .headers(headers);
+        let opaque = Box::new(Sent { ack, place });
+        let mut record =
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(message.topic, opaque).key(message.key).headers(headers);
+        record.payload = message.payload;
         record.partition = message.partition;
         record.timestamp = message.timestamp;
         match self.0.send(record) {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
-                Err(SendRefused(*record.delivery_opaque))
+                Err(SendRefused(record.delivery_opaque.ack))
             }
             Err((error, record)) => {
-                record.delivery_opaque.redeem(Err(not_delivered(&error)));
+                record.delivery_opaque.ack.redeem(Err(not_delivered(&error)));
                 Ok(())
             }
         }
@@ -117,18 +142,29 @@ impl Producer {
     }
 }
 
+/// What is told when a message is delivered.
+struct Sent {
+    ack: Ack,
+    place: Option<Place>,
+}
+
 /// Redeems acks from delivery reports, on the producer's own thread.
 struct Reports(Context);
 
 impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<Ack>;
+    type DeliveryOpaque = Box<Sent>;
 
-    fn delivery(&self, report: &DeliveryResult<'_>, ack: Box<Ack>) {
+    fn delivery(&self, report: &DeliveryResult<'_>, sent: Box<Sent>) {
         let delivery: Delivery = match report {
-            Ok(_) => Ok(()),
+            Ok(message) => {
+                if let Some(place) = &sent.place {
+                    place.set(message.offset());
+                }
+                Ok(())
+            }
             Err((error, _)) => Err(not_delivered(error)),
         };
-        ack.redeem(delivery);
+        sent.ack.redeem(delivery);
     }
 }
 

@@ -28,6 +28,10 @@ pub struct TopicSpec {
     pub min_partitions: Option<i32>,
     /// Milliseconds that records are kept if the topic is created; `None` is the broker's default.
     pub retention_ms: Option<i64>,
+    /// Whether only the newest record of each key is kept, if the topic is created.
+    pub compacted: bool,
+    /// Further settings of the topic, if it is created.
+    pub settings: &'static [(&'static str, &'static str)],
 }
 
 /// Makes sure that the topics exist, waiting for a cluster that is down. Returns the partitions of each, in order;
@@ -155,9 +159,12 @@ fn missing<'t>(
                     "kafka.topics.create is off"
                 };
                 let retention = topic.retention_ms.map_or(String::new(), |ms| format!(" --config retention.ms={ms}"));
+                let cleanup = if topic.compacted { " --config cleanup.policy=compact" } else { "" };
+                let settings: String =
+                    topic.settings.iter().map(|(key, value)| format!(" --config {key}={value}")).collect();
                 let command = format!(
                     "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {wanted} \
-                     --replication-factor {} --config min.insync.replicas={} --config max.message.bytes={MAX_MESSAGE_BYTES}{retention}",
+                     --replication-factor {} --config min.insync.replicas={} --config max.message.bytes={MAX_MESSAGE_BYTES}{retention}{cleanup}{settings}",
                     cluster.brokers(),
                     topic.name,
                     config.replication_factor,
@@ -197,10 +204,12 @@ async fn create(cluster: &Cluster, config: &TopicsConfig, topics: &[&TopicSpec])
         )
         .set("min.insync.replicas", &min_insync)
         .set("max.message.bytes", &max_bytes);
-        match retention {
+        let new = if topic.compacted { new.set("cleanup.policy", "compact") } else { new };
+        let new = match retention {
             Some(ms) => new.set("retention.ms", ms),
             None => new,
-        }
+        };
+        topic.settings.iter().fold(new, |new, (key, value)| new.set(key, value))
     });
     let wanted: Vec<_> = wanted.collect();
     let options = AdminOptions::new().operation_timeout(Some(QUESTION_TIMEOUT)).request_timeout(Some(CREATION_TIMEOUT));

@@ -62,7 +62,7 @@ impl LandingLog for KafkaLanding {
             partition: None,
             key: record.org.as_str().as_bytes(),
             headers: &headers,
-            payload: &record.value,
+            payload: Some(&record.value),
             timestamp: Some(record.landed_at),
         };
         match self.producer.send(message, ack) {
@@ -458,13 +458,17 @@ impl LandingPartition for KafkaPartition {
     }
 
     fn seek(&mut self, next_offset: u64) -> Result<(), LandingError> {
-        self.consumer
-            .seek(&self.topic, self.partition, offset(next_offset), QUESTION_TIMEOUT)
-            .map_err(|error| failure(format!("landing partition {} cannot be sought", self.partition), error))
+        let failed = |error| failure(format!("landing partition {} cannot be sought", self.partition), error);
+        // A state of nothing begins where the log does, which need not be its first record any more.
+        let start = match next_offset {
+            0 => watermarks(&self.consumer, &self.topic, self.partition).map_err(failed)?.start,
+            start => start,
+        };
+        self.consumer.seek(&self.topic, self.partition, offset(start), QUESTION_TIMEOUT).map_err(failed)
     }
 }
 
-fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
+pub(super) fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
     let header = |name: &str| {
         let headers = message.headers()?;
         let found = headers.iter().find(|header| header.key == name)?;
@@ -477,7 +481,7 @@ fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
     }
 }
 
-fn offset(offset: u64) -> Offset {
+pub(super) fn offset(offset: u64) -> Offset {
     Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
 }
 
@@ -485,7 +489,7 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
     list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
 }
 
-fn failure(what: String, error: KafkaError) -> LandingError {
+pub(super) fn failure(what: String, error: KafkaError) -> LandingError {
     LandingError { what, class: Class::Retry, source: Some(Box::new(error)) }
 }
 

@@ -97,6 +97,11 @@ impl LocalLanding {
         *self.shared.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many durable records are not consumed yet.
+    pub fn unfolded(&self) -> u64 {
+        self.end().saturating_sub(self.shared.committed.load(Ordering::Relaxed))
+    }
+
     /// Watches what is appended from now on.
     pub fn watch(&self) -> LocalWatch {
         LocalWatch(LocalPartition { shared: Arc::clone(&self.shared), next: self.end(), buffer: VecDeque::new() })
@@ -334,6 +339,7 @@ mod tests {
         let log = LocalLanding::open(&folder.path().join("landing.redb"), Duration::from_millis(10)).unwrap();
         append_all(&log, (0..100).map(|n| record(n, 0)));
         log.partition(0).commit(50).unwrap();
+        assert_eq!(log.unfolded(), 50);
         append_all(&log, (100..100 + PRUNE_EVERY).map(|n| record(n, 1_000)));
         assert_eq!(read_all(&log, 0)[0].0, 50, "consumed and expired records go, others stay");
     }

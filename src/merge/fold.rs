@@ -1,9 +1,14 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::inventory::{self, Inventory};
+use super::cursors;
+use super::inventory::reports::Report;
+use super::inventory::{self, Inventory, View};
 use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
+use super::system_log::{self, SystemLog};
+use crate::collect::Collection;
 use crate::landing::{Content, LandingRecord};
+use crate::okta::OrgId;
 
 /// What the fold says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +28,10 @@ pub enum Verdict {
 pub struct Folded {
     /// What the fold says of it.
     pub verdict: Verdict,
-    /// What the inventory says after it.
-    pub outputs: Vec<inventory::Output>,
+    /// What the inventory has to say after it, in the order in which it is to be published.
+    pub reports: Vec<Report>,
+    /// What a person should know of the System Log after it.
+    pub log: Vec<system_log::Output>,
 }
 
 /// Folds the records of one partition, batch by batch.
@@ -35,21 +42,26 @@ pub struct Folded {
 pub struct Fold {
     /// How long an event is remembered after the last event of its day came in, days.
     window_days: i64,
-    pending: HashMap<Seen, Ways>,
     /// Keys on rosters that are not committed yet.
     listed: HashSet<(Roster, String)>,
     inventory: Inventory,
+    system_log: SystemLog,
     changes: Changes,
 }
 
 impl Fold {
     /// Goes on where the store ends.
     pub fn new(store: &impl StateStore, window_days: u32) -> Self {
+        Self::with(store, window_days, inventory::Settings::default())
+    }
+
+    /// The same, with an inventory that is kept like this.
+    pub fn with(store: &impl StateStore, window_days: u32, settings: inventory::Settings) -> Self {
         Self {
             window_days: i64::from(window_days),
-            pending: HashMap::new(),
             listed: HashSet::new(),
-            inventory: Inventory::new(inventory::Settings::default()),
+            inventory: Inventory::new(settings),
+            system_log: SystemLog::new(window_days),
             changes: Changes {
                 next_offset: store.next_offset(),
                 clock: store.clock(),
@@ -69,38 +81,59 @@ impl Fold {
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Folded, StoreError> {
-        let verdict = match &record.content {
+        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let (verdict, before) = match &record.content {
             Content::Event { uuid, published } => {
                 let day = published.div_euclid(DAY_MS);
                 let bucket = Bucket { org: record.org.clone(), day };
                 self.see(Seen { bucket, uuid: uuid.into_bytes() }, Ways::of(record.origin), store)?
             }
-            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => self.note(record, store)?,
+            Content::Observation(_) | Content::Mark { .. } | Content::Cursor { .. } => {
+                (self.note(record, store)?, Ways::NONE)
+            }
         };
-        let outputs = self.inventory.apply(record, verdict == Verdict::Fresh, store)?;
-        self.changes.clock = self.changes.clock.max(record.landed_at);
+        let outputs = self.inventory.apply(record, is_news(record, before), store)?;
+        let reports = self.inventory.report(record, outputs, store)?;
+        let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
-        Ok(Folded { verdict, outputs })
+        Ok(match log {
+            Ok(log) => Folded { verdict, reports, log },
+            Err(system_log::Unreadable) => Folded { verdict: Verdict::Unreadable, reports, log: Vec::new() },
+        })
     }
 
-    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<Verdict, StoreError> {
-        let before = match self.pending.get(&seen) {
+    /// What the inventory knows as of an event that was published at this time, after the records so far.
+    pub fn knowledge<'a, S: StateStore>(&'a self, store: &'a S, org: &'a OrgId, published: i64) -> View<'a, S> {
+        self.inventory.knowledge(store, org, published)
+    }
+
+    /// The verdict on an event, and by which ways it had come before.
+    fn see(&mut self, seen: Seen, way: Ways, store: &impl StateStore) -> Result<(Verdict, Ways), StoreError> {
+        let pending = self.changes.seen.get_mut(&seen.bucket);
+        let before = match pending.as_ref().and_then(|pending| pending.get(&seen.uuid)) {
             Some(ways) => *ways,
             None => store.ways(&seen)?,
         };
-        let verdict = if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate };
         if !before.has(way) {
             let ways = before.and(way);
-            self.changes.seen.entry(seen.bucket.clone()).or_default().insert(seen.uuid, ways);
-            self.pending.insert(seen, ways);
+            match pending {
+                Some(pending) => drop(pending.insert(seen.uuid, ways)),
+                None => drop(self.changes.seen.entry(seen.bucket).or_default().insert(seen.uuid, ways)),
+            }
         }
-        Ok(verdict)
+        Ok((if before == Ways::NONE { Verdict::Fresh } else { Verdict::Duplicate }, before))
     }
 
     fn note(&mut self, record: &LandingRecord, store: &impl StateStore) -> Result<Verdict, StoreError> {
         let org = &record.org;
-        if matches!(record.content, Content::Observation(_)) {
-            return Ok(Verdict::Noted);
+        match &record.content {
+            Content::Observation(_) => return Ok(Verdict::Noted),
+            Content::Cursor { name } if name == system_log::CURSOR => return Ok(Verdict::Noted),
+            Content::Cursor { name } if Collection::find(name).is_none() => {
+                cursors::keep(&mut self.changes.writes, org, name, &record.value);
+                return Ok(Verdict::Noted);
+            }
+            _ => {}
         }
         if !self.changes.snapshots.contains_key(org) {
             let known = store.snapshots(org).cloned().unwrap_or_default();
@@ -133,6 +166,12 @@ impl Fold {
         Ok(())
     }
 
+    /// For tests that take a guard away.
+    #[cfg(test)]
+    pub(super) fn inventory(&mut self) -> &mut Inventory {
+        &mut self.inventory
+    }
+
     /// Passes over a place of the log that holds no event.
     pub fn skip(&mut self, offset: u64) {
         self.changes.next_offset = offset + 1;
@@ -140,10 +179,10 @@ impl Fold {
 
     /// What the batch changed, to be committed; the next batch starts on top of it.
     pub fn finish(&mut self, store: &impl StateStore, sink_position: Vec<u8>) -> Changes {
-        self.pending.clear();
         self.listed.clear();
         self.changes.sink_position = sink_position;
-        self.changes.writes = self.inventory.finish().writes;
+        self.changes.writes.extend(self.inventory.finish().writes);
+        self.changes.writes.extend(self.system_log.finish());
         self.changes.dropped = self.expired(store);
         let next = Changes { next_offset: self.changes.next_offset, clock: self.changes.clock, ..Changes::default() };
         std::mem::replace(&mut self.changes, next)
@@ -159,6 +198,12 @@ impl Fold {
             .map(|(bucket, _)| bucket.clone())
             .collect()
     }
+}
+
+/// Whether an event that had come by these ways is news to the inventory. That it was read as history said nothing there,
+/// so it is news when it comes live behind that.
+fn is_news(record: &LandingRecord, before: Ways) -> bool {
+    before == Ways::NONE || before == Ways::HISTORY && !record.origin.is_history()
 }
 
 #[cfg(test)]

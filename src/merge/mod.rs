@@ -4,12 +4,16 @@
 //! records, its memory is a [`StateStore`], and what it wants to remember it hands over as [`Changes`], so that
 //! outputs, state and offset are committed in an order that someone else decides.
 
+pub mod changelog;
+pub mod cursors;
 mod fold;
 pub mod inventory;
 pub mod snapshots;
 mod store;
+pub mod system_log;
 
 pub use fold::{Fold, Folded, Verdict};
 pub use store::{
-    Bucket, Changes, Listed, MemoryStore, RedbReader, RedbStore, Seen, StateReader, StateStore, StoreError, Ways,
+    Bucket, Changes, Listed, MemoryStore, Rebuild, RedbReader, RedbStore, Seen, StateReader, StateStore, StoreError,
+    Ways,
 };

@@ -19,12 +19,13 @@ pub enum Class {
     WebResourcesActivity,
     ApplicationLifecycle,
     ApiActivity,
+    ScanActivity,
     ApplicationError,
 }
 
 impl Class {
     /// Every class, in the order of their uids.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BaseEvent,
         Self::DetectionFinding,
         Self::AccountChange,
@@ -41,6 +42,7 @@ impl Class {
         Self::WebResourcesActivity,
         Self::ApplicationLifecycle,
         Self::ApiActivity,
+        Self::ScanActivity,
         Self::ApplicationError,
     ];
 
@@ -81,6 +83,11 @@ impl Class {
         self.category().0 == 5
     }
 
+    /// Whether events are mapped to it: not what describes the inventory, and how it was read.
+    pub fn is_of_events(self) -> bool {
+        !self.is_inventory() && self != Self::ScanActivity
+    }
+
     fn facts(self) -> (&'static str, u32, &'static str) {
         match self {
             Self::BaseEvent => ("base_event", 0, "Base Event"),
@@ -101,6 +108,7 @@ impl Class {
             Self::WebResourcesActivity => ("web_resources_activity", 6001, "Web Resources Activity"),
             Self::ApplicationLifecycle => ("application_lifecycle", 6002, "Application Lifecycle"),
             Self::ApiActivity => ("api_activity", 6003, "API Activity"),
+            Self::ScanActivity => ("scan_activity", 6007, "Scan Activity"),
             Self::ApplicationError => ("application_error", 6008, "Application Error"),
         }
     }

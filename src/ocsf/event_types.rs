@@ -292,7 +292,7 @@ fn row(line: &str) -> Result<(String, Entry), String> {
 /// A user's row by the schema: an activity that the class has, by its own caption.
 fn checked(mut entry: Entry) -> Result<Entry, String> {
     let (class, id) = (entry.class, entry.activity_id);
-    if class.is_inventory() {
+    if !class.is_of_events() {
         return Err(format!("no event is mapped to {}", class.name()));
     }
     let caption = Schema::embedded().caption(i64::from(class.uid()), "activity_id", &id.to_string());

@@ -20,6 +20,7 @@ mod event;
 mod event_types;
 mod explain;
 mod knowledge;
+mod log_notice;
 mod parts;
 mod specimen;
 mod unmapped;
@@ -33,6 +34,7 @@ pub use enrich::{Enrichment, Field};
 pub use event_types::{Entry, EventTypes, FileError, Known, TableError};
 pub use explain::{Destination, Leaf};
 pub use knowledge::{AppCard, Confidence, DeviceCard, FactorCard, Knowledge, Lookup, RoleCard, Sighted, UserCard};
+pub use log_notice::{LogNotice, log_notice};
 pub use specimen::specimen;
 
 use crate::json::{Document, JsonFault, Kind, MAX_DEPTH, Tape, Value, push_escaped};

@@ -1,7 +1,5 @@
-use std::collections::BTreeSet;
-
 use super::recovery::scan_tails;
-use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
+use super::{Body, Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
 use crate::ack::Ack;
 use crate::kafka::{Cluster, Outgoing, Producer, SendRefused};
 
@@ -11,24 +9,42 @@ pub struct KafkaSink {
     cluster: Cluster,
     producer: Producer,
     topics: Topics,
+    /// The reprocessing that writes, if it is none of the owners of the partitions.
+    reprocessing: Option<String>,
 }
 
 impl KafkaSink {
     /// The topics must exist.
     pub fn new(cluster: Cluster, producer: Producer, topics: Topics) -> Self {
-        Self { cluster, producer, topics }
+        Self { cluster, producer, topics, reprocessing: None }
+    }
+
+    /// Marks every record with the header `reprocess`, so that it is not taken for one of the partition's owners'.
+    #[must_use]
+    pub fn reprocessing(mut self, id: &str) -> Self {
+        self.reprocessing = Some(id.to_owned());
+        self
     }
 }
 
 impl Sink for KafkaSink {
     fn publish(&self, record: &OutputRecord, ack: Ack) -> Result<(), Busy> {
         let landing = record.source.to_string();
+        let mut headers = vec![("landing", landing.as_bytes())];
+        headers.extend(self.reprocessing.as_ref().map(|id| ("reprocess", id.as_bytes())));
+        let payload = match &record.body {
+            Body::Record(json) => Some(json.as_slice()),
+            Body::Tombstone { cause } => {
+                headers.push(("cause", cause.as_bytes()));
+                None
+            }
+        };
         let message = Outgoing {
             topic: self.topics.of(record.class),
             partition: Some(record.source.partition),
-            key: record.org.as_str().as_bytes(),
-            headers: &[("landing", landing.as_bytes())],
-            payload: &record.json,
+            key: record.key.as_bytes(),
+            headers: &headers,
+            payload,
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
@@ -37,6 +53,7 @@ impl Sink for KafkaSink {
     fn quarantine(&self, rejected: &Rejected, from: Option<SourceId>, ack: Ack) -> Result<(), Busy> {
         let mut headers = rejected.headers();
         headers.extend(from.map(|source| ("landing", source.to_string())));
+        headers.extend(self.reprocessing.clone().map(|id| ("reprocess", id)));
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let message = Outgoing {
             topic: self.topics.quarantine(),
@@ -44,7 +61,7 @@ impl Sink for KafkaSink {
             partition: from.map(|source| source.partition),
             key: rejected.org.as_ref().map_or(b"", |org| org.as_str().as_bytes()),
             headers: &headers,
-            payload: &rejected.bytes,
+            payload: Some(&rejected.bytes),
             timestamp: None,
         };
         self.producer.send(message, ack).map_err(|SendRefused(ack)| Busy(ack))
@@ -55,13 +72,7 @@ impl Sink for KafkaSink {
         Ok(Vec::new())
     }
 
-    fn recover(
-        &self,
-        partition: i32,
-        from: u64,
-        _: &[u8],
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<BTreeSet<SourceId>, PublishError> {
-        scan_tails(&self.cluster, self.topics.of_classes(), partition, from, stopped)
+    fn recover(&self, partition: i32, from: u64, _: &[u8], stopped: &dyn Fn() -> bool) -> Result<Found, PublishError> {
+        scan_tails(&self.cluster, &self.topics, partition, from, self.reprocessing.as_deref(), stopped)
     }
 }

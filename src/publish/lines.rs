@@ -1,12 +1,12 @@
 //! NDJSON files or standard output: the sink of a worker without Kafka.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
+use super::{Body, Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId, Topics};
 use crate::ack::Ack;
 use crate::error::{Chain, Class, ExitStatus};
 
@@ -64,7 +64,15 @@ impl LinesSink {
 impl Sink for LinesSink {
     fn publish(&self, record: &OutputRecord, ack: Ack) -> Result<(), Busy> {
         let mut state = self.state();
-        match state.write(self.topics.of(record.class), &record.json) {
+        let tombstone;
+        let line = match &record.body {
+            Body::Record(json) => json,
+            Body::Tombstone { cause } => {
+                tombstone = tombstone_line(&record.key, cause);
+                &tombstone
+            }
+        };
+        match state.write(self.topics.of(record.class), line) {
             Ok(()) => state.unproven.push(ack),
             Err(error) => ack.redeem(Err(error.into())),
         }
@@ -97,15 +105,15 @@ impl Sink for LinesSink {
         Ok(sealed)
     }
 
-    fn recover(&self, _: i32, _: u64, sealed: &[u8], _: &dyn Fn() -> bool) -> Result<BTreeSet<SourceId>, PublishError> {
+    fn recover(&self, _: i32, _: u64, sealed: &[u8], _: &dyn Fn() -> bool) -> Result<Found, PublishError> {
         self.state().unproven.clear();
         // Nothing was ever proven: what stands in the files is somebody else's, or from before the state was lost.
         let Ok(lengths) = serde_json::from_slice::<BTreeMap<String, u64>>(sealed) else {
-            return Ok(BTreeSet::new());
+            return Ok(Found::default());
         };
         let mut state = self.state();
         let Target::Directory(directory) = state.target.clone() else {
-            return Ok(BTreeSet::new());
+            return Ok(Found::default());
         };
         for topic in self.topics.of_classes() {
             let proven = lengths.get(topic).copied().unwrap_or_default();
@@ -114,7 +122,7 @@ impl Sink for LinesSink {
                 open.cut(proven).map_err(|error| io("cannot cut back", &path, error))?;
             }
         }
-        Ok(BTreeSet::new())
+        Ok(Found::default())
     }
 }
 
@@ -165,6 +173,11 @@ impl Open {
     }
 }
 
+/// A tombstone as a line. A record never begins so, as each begins with its category.
+fn tombstone_line(key: &str, cause: &str) -> Vec<u8> {
+    serde_json::json!({"tombstone": true, "key": key, "cause": cause}).to_string().into_bytes()
+}
+
 fn stdout_line(json: &[u8]) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(json)?;
@@ -190,15 +203,14 @@ mod tests {
     use super::*;
     use crate::ack::Tally;
     use crate::ocsf::Class as OcsfClass;
-    use crate::okta::OrgId;
     use std::time::Duration;
 
     fn record(offset: u64) -> OutputRecord {
         OutputRecord {
             class: OcsfClass::BaseEvent,
-            org: OrgId::new("acme"),
+            key: "acme".into(),
             source: SourceId { partition: 0, offset, index: 0 },
-            json: format!("{{\"n\":{offset}}}").into_bytes(),
+            body: Body::Record(format!("{{\"n\":{offset}}}").into_bytes()),
         }
     }
 
@@ -236,5 +248,18 @@ mod tests {
         sink.publish(&record(1), Tally::default().ack()).unwrap();
         sink.seal(0).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"from\":\"before\"}\n{\"n\":1}\n");
+    }
+
+    #[test]
+    fn a_tombstone_is_a_line_of_its_own_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = LinesSink::open(Target::Directory(folder.path().into()), Topics::new("p", "q")).unwrap();
+        let key = "acme|users|00u\"1".to_owned();
+        let body = Body::Tombstone { cause: "sweep".into() };
+        let gone = OutputRecord { class: OcsfClass::UserInventory, key, body, ..record(1) };
+        sink.publish(&gone, Tally::default().ack()).unwrap();
+        sink.seal(0).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("p.user_inventory.ndjson")).unwrap();
+        assert_eq!(text, "{\"cause\":\"sweep\",\"key\":\"acme|users|00u\\\"1\",\"tombstone\":true}\n");
     }
 }

@@ -12,9 +12,7 @@ mod recovery;
 pub use kafka::KafkaSink;
 pub use lines::{LinesSink, Target};
 pub use quarantine::{Limit, Rejected, TooMuchIsBad};
-pub use record::{OutputRecord, SourceId, Topics};
-
-use std::collections::BTreeSet;
+pub use record::{Body, Found, OutputRecord, SourceId, Topics};
 
 use crate::ack::Ack;
 
@@ -68,5 +66,5 @@ pub trait Sink: Send + Sync {
         from: u64,
         sealed: &[u8],
         stopped: &dyn Fn() -> bool,
-    ) -> Result<BTreeSet<SourceId>, PublishError>;
+    ) -> Result<Found, PublishError>;
 }

@@ -1,6 +1,5 @@
 //! Reads the end of an output partition, to learn what a previous owner published after its last commit.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{PublishError, SourceId};
+use super::{Found, PublishError, SourceId, Topics};
 use crate::error::Class;
 use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
 
@@ -23,24 +22,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// the followers have it, which takes a few milliseconds.
 const STANDSTILL: Duration = Duration::from_millis(250);
 
-/// Every output of these topics in the partition whose landing offset is at least `from`. In a topic they are in the
-/// order of their landing offsets, so looking back ends at the first older one. All topics are looked at together: each by
+/// Every output of these topics in the partition whose landing offset is at least `from`, as far as it was written by the
+/// owners of the partition, or by that reprocessing. What one of them writes to a topic is in the order of its landing
+/// offsets, so looking back ends at the first older one. All topics are looked at together: each by
 /// itself would cost the best part of a second, in which nothing is published.
-pub fn scan_tails<'t>(
+pub fn scan_tails(
     cluster: &Cluster,
-    topics: impl Iterator<Item = &'t str>,
+    topics: &Topics,
     partition: i32,
     from: u64,
+    reprocessing: Option<&str>,
     stopped: &dyn Fn() -> bool,
-) -> Result<BTreeSet<SourceId>, PublishError> {
+) -> Result<Found, PublishError> {
     let consumer = cluster.reader("recovery").map_err(|error| unreadable("the output", partition, error))?;
-    let scan = Scan { consumer, partition, from, stopped };
-    let mut tails = scan.settled(&topics.collect::<Vec<_>>())?;
-    let mut found = BTreeSet::new();
+    let scan = Scan { consumer, partition, from, reprocessing, stopped };
+    let mut tails = scan.settled(&topics.of_classes().collect::<Vec<_>>())?;
+    let mut found = Found::default();
     while !tails.is_empty() {
         scan.look(&mut tails).map_err(|error| unreadable("the output", partition, error))?;
         for tail in tails.extract_if(.., |tail| tail.is_enough()) {
-            found.extend(tail.outputs);
+            if let Some(class) = topics.class_of(tail.topic) {
+                tail.outputs.into_iter().for_each(|source| found.add(class, source));
+            }
         }
         tails.iter_mut().for_each(Tail::look_further_back);
     }
@@ -59,6 +62,7 @@ struct Scan<'s> {
     consumer: BaseConsumer<Context>,
     partition: i32,
     from: u64,
+    reprocessing: Option<&'s str>,
     stopped: &'s dyn Fn() -> bool,
 }
 
@@ -145,7 +149,10 @@ impl Scan<'_> {
 
     fn take(&self, message: &BorrowedMessage<'_>, tail: &mut Tail<'_>) {
         tail.position = message.offset() + 1;
-        match source_id(message) {
+        if header(message, "reprocess") != self.reprocessing {
+            return;
+        }
+        match header(message, "landing").and_then(|text| text.parse::<SourceId>().ok()) {
             Some(id) if id.offset >= self.from => tail.outputs.push(id),
             Some(_) => tail.met_older = true,
             None => {}
@@ -163,8 +170,8 @@ impl Scan<'_> {
     }
 }
 
-fn source_id(message: &BorrowedMessage<'_>) -> Option<SourceId> {
+fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m str> {
     let headers = message.headers()?;
-    let landing = headers.iter().find(|header| header.key == "landing")?;
-    std::str::from_utf8(landing.value?).ok()?.parse().ok()
+    let found = headers.iter().find(|header| header.key == name)?;
+    std::str::from_utf8(found.value?).ok()
 }

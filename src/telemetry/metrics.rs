@@ -58,8 +58,22 @@ const KAFKA_RX: &str = "okta_ocsf_kafka_received_bytes_total";
 const KAFKA_TX_ERRORS: &str = "okta_ocsf_kafka_transmit_errors_total";
 
 const VERDICT: &str = "okta_ocsf_collection_verdict";
+const LOG_READ_TO: &str = "okta_ocsf_log_read_to_timestamp_seconds";
+const LOG_COMPLETE_TO: &str = "okta_ocsf_log_complete_to_timestamp_seconds";
+const LOG_DAY: &str = "okta_ocsf_log_day_events";
+const LOG_STREAM: &str = "okta_ocsf_log_stream_alarm";
+const LOG_STREAM_NEWEST: &str = "okta_ocsf_log_stream_newest_timestamp_seconds";
+const LOG_GAP_RECOVERED: &str = "okta_ocsf_log_gap_recovered_events";
+const LOG_GAP_HEALED: &str = "okta_ocsf_log_gap_healed_timestamp_seconds";
+
 const OBJECTS: &str = "okta_ocsf_collection_objects";
 const LAST_COMPLETE: &str = "okta_ocsf_collection_last_complete_timestamp_seconds";
+
+const INVENTORY: &str = "okta_ocsf_inventory_objects";
+const STALENESS: &str = "okta_ocsf_inventory_staleness_seconds";
+const WAITING: &str = "okta_ocsf_inventory_waiting";
+const DRIFT: &str = "okta_ocsf_inventory_drift_total";
+const ALERTS: &str = "okta_ocsf_inventory_alerts_total";
 
 /// Every metric that exists; `docs/metrics.md` shows the same list.
 #[rustfmt::skip]
@@ -85,6 +99,18 @@ pub const ALL: &[Description] = &[
     Description(VERDICT, Kind::Gauge, &["org", "collection", "verdict"], "1 for how the collection was last read, 0 for all else: complete, forbidden, feature_off, partial, failed."),
     Description(OBJECTS, Kind::Gauge, &["org", "collection"], "Objects that were observed when it was last read."),
     Description(LAST_COMPLETE, Kind::Gauge, &["org", "collection"], "When the last complete reading of it began, by Okta's clock."),
+    Description(INVENTORY, Kind::Gauge, &["org", "collection", "standing"], "What is known of it: `live` or `gone`; of a collection of lists, how many lists."),
+    Description(STALENESS, Kind::Gauge, &["org", "collection", "quantile"], "How long ago what is there was last seen to be so: 0.5, 0.99 and 1 of it are no staler."),
+    Description(WAITING, Kind::Gauge, &["org"], "Users who wait to be published, as their groups changed with those of many others."),
+    Description(DRIFT, Kind::Counter, &["org", "collection", "way"], "Changes that no event announced: `changed`, `appeared`, `vanished`."),
+    Description(ALERTS, Kind::Counter, &["org", "collection", "kind"], "Alerts about the inventory: `braked`, `no_canary`, `unconfirmable`; see docs/inventory.md."),
+    Description(LOG_READ_TO, Kind::Gauge, &["org"], "Everything that Okta had persisted by then was polled, by Okta's clock."),
+    Description(LOG_COMPLETE_TO, Kind::Gauge, &["org"], "Events published before then, back to the last hole of the ledger, are all here."),
+    Description(LOG_DAY, Kind::Gauge, &["org", "way"], "Events of the last 24 hours: all, and those that came by stream, poll and history."),
+    Description(LOG_STREAM, Kind::Gauge, &["org", "reason"], "1 while the log stream does not bring every event, by why: deactivated, silent, losing; else 0."),
+    Description(LOG_STREAM_NEWEST, Kind::Gauge, &["org"], "When the newest event was published that came by the log stream."),
+    Description(LOG_GAP_RECOVERED, Kind::Gauge, &["org"], "Events of the last healed gap of the log stream that came by other ways."),
+    Description(LOG_GAP_HEALED, Kind::Gauge, &["org"], "When the last gap of the log stream was healed."),
     Description(COMMIT_SECONDS, Kind::Histogram, &[], "Committing the state and offset of one batch."),
     Description(EVENT_AGE_SECONDS, Kind::Histogram, &[], "From an event's published time to the acknowledgement of its OCSF record."),
     Description(PARTITIONS, Kind::Gauge, &[], "Landing partitions that this process owns."),
@@ -215,6 +241,56 @@ mod record {
     }
     pub fn collection_complete(org: &str, collection: &'static str, epoch_ms: i64) {
         gauge!(LAST_COMPLETE, "org" => org.to_owned(), "collection" => collection).set(epoch_ms as f64 / 1e3);
+    }
+
+    /// How many of a collection are there and gone.
+    pub fn inventory(org: &str, collection: &'static str, live: u64, gone: u64) {
+        for (standing, count) in [("live", live), ("gone", gone)] {
+            gauge!(INVENTORY, "org" => org.to_owned(), "collection" => collection, "standing" => standing)
+                .set(count as f64);
+        }
+    }
+    /// How stale it is, by quantile.
+    pub fn staleness(org: &str, collection: &'static str, ages_ms: [(&'static str, i64); 3]) {
+        for (quantile, age_ms) in ages_ms {
+            gauge!(STALENESS, "org" => org.to_owned(), "collection" => collection, "quantile" => quantile)
+                .set(age_ms as f64 / 1e3);
+        }
+    }
+    pub fn inventory_waiting(org: &str, users: u64) {
+        gauge!(WAITING, "org" => org.to_owned()).set(users as f64);
+    }
+    pub fn drift(org: &str, collection: &'static str, way: &'static str) {
+        counter!(DRIFT, "org" => org.to_owned(), "collection" => collection, "way" => way).increment(1);
+    }
+    pub fn inventory_alert(org: &str, collection: &'static str, kind: &'static str) {
+        counter!(ALERTS, "org" => org.to_owned(), "collection" => collection, "kind" => kind).increment(1);
+    }
+
+    /// Up to where the System Log was read.
+    pub fn log_read_to(org: &str, at_ms: i64) {
+        gauge!(LOG_READ_TO, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
+    }
+    pub fn log_complete_to(org: &str, at_ms: i64) {
+        gauge!(LOG_COMPLETE_TO, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
+    }
+    pub fn log_day(org: &str, ways: [(&'static str, u64); 4]) {
+        for (way, events) in ways {
+            gauge!(LOG_DAY, "org" => org.to_owned(), "way" => way).set(events as f64);
+        }
+    }
+    pub fn log_stream(org: &str, alarm: Option<&str>, reasons: &[&'static str]) {
+        for reason in reasons {
+            let level = if alarm == Some(*reason) { 1.0 } else { 0.0 };
+            gauge!(LOG_STREAM, "org" => org.to_owned(), "reason" => *reason).set(level);
+        }
+    }
+    pub fn log_stream_newest(org: &str, at_ms: i64) {
+        gauge!(LOG_STREAM_NEWEST, "org" => org.to_owned()).set(at_ms as f64 / 1e3);
+    }
+    pub fn log_gap(org: &str, recovered: u64, healed_ms: i64) {
+        gauge!(LOG_GAP_RECOVERED, "org" => org.to_owned()).set(recovered as f64);
+        gauge!(LOG_GAP_HEALED, "org" => org.to_owned()).set(healed_ms as f64 / 1e3);
     }
 
     pub fn okta_called(org: &str, bucket: &str) {

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::error::{ExitStatus, Fatal};
 
+/// The socket over which a worker answers questions, in its data directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
 /// Another process uses a data directory.
 #[derive(Debug, thiserror::Error)]
 #[error("another worker uses the data directory {}", .0.display())]
@@ -45,6 +48,11 @@ impl DataDir {
         }
         let instance = instance(&path.join("instance")).map_err(refused)?;
         Ok(Self { path: path.to_owned(), instance, _lock: lock })
+    }
+
+    /// The socket over which questions of people are answered.
+    pub fn control_socket(&self) -> PathBuf {
+        self.path.join(CONTROL_SOCKET)
     }
 
     /// The file with the state of a partition.

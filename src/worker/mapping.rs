@@ -10,7 +10,7 @@ use crate::ocsf::{Class, EventTypes, Knowledge, Known, Mapper, Options, Source, 
 use crate::telemetry::metrics;
 
 /// The largest record that is published; what is left of a message is for key, headers and framing.
-const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
+pub(super) const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
 
 /// How many unknown event types are told by name; the metric counts further ones together. Okta adds a dozen types in a
 /// month, so more than this is an attack on the metric or a wrong input.
@@ -111,7 +111,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Checks a finished record.
-fn validate(json: &[u8]) -> Result<(), Refused> {
+pub(super) fn validate(json: &[u8]) -> Result<(), Refused> {
     let findings = Schema::embedded().check(json);
     metrics::validated();
     let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();

@@ -1,11 +1,15 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
+mod changelog;
 mod collect;
+mod control;
 mod data_dir;
 mod ingest;
 mod mapping;
 mod normalize;
 mod partition;
+mod reporting;
+pub mod reprocess;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +17,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::data_dir::DataDir;
-pub use self::data_dir::InUse;
+use self::control::Owned;
+pub use self::data_dir::{CONTROL_SOCKET, DataDir, InUse};
 use crate::config::{Config, LandingKind, Role};
 use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Producer, TopicSpec, ensure_topics, partition_of};
@@ -25,6 +29,10 @@ use crate::ocsf::EventTypes;
 use crate::okta::Pace;
 use crate::publish::{KafkaSink, Limit, LinesSink, Sink, Target, Topics};
 use crate::telemetry::{Component, Health, metrics, serve};
+
+/// How the topic of the changelogs is kept. What somebody overwrote in vain must still be there when the next owner comes
+/// to heal it: that may take him a day. That something is gone must be known to an owner who was away for as long.
+const COMPACTION: &[(&str, &str)] = &[("min.compaction.lag.ms", "86400000"), ("delete.retention.ms", "86400000")];
 
 /// Where the first fatal error of any part is told. Small: one is enough to stop everything.
 type FatalSender = mpsc::Sender<Fatal>;
@@ -40,6 +48,8 @@ struct Shared {
     event_types: Arc<EventTypes>,
     health: Health,
     fatal: FatalSender,
+    /// The states that are owned, for those who ask.
+    owned: Owned,
     /// How the time of the orgs goes.
     pace: Pace,
 }
@@ -70,6 +80,8 @@ enum Log {
 pub struct Opened {
     /// To append.
     pub landing: Arc<dyn LandingLog>,
+    /// Whose quarantine takes what can never be landed.
+    pub sink: Arc<dyn Sink>,
     log: Log,
     topic: String,
 }
@@ -82,7 +94,12 @@ impl Opened {
     pub async fn of_cluster(config: &Config, stop: &CancellationToken) -> Result<Option<Self>, Fatal> {
         let aws = aws(config).await;
         let ends = open_ends(config, &aws, &Health::default(), stop).await?;
-        Ok(ends.map(|ends| Self { landing: ends.landing, log: ends.log, topic: config.landing.topic.clone() }))
+        Ok(ends.map(|ends| Self {
+            landing: ends.landing,
+            sink: ends.sink,
+            log: ends.log,
+            topic: config.landing.topic.clone(),
+        }))
     }
 
     /// How many workers there are on the log's cluster; none for a local log, which has one user.
@@ -97,6 +114,14 @@ impl Opened {
                 .hint("grant Describe on the group, or give --here to read in this process")
                 .because(error)
         })
+    }
+
+    /// How many records of a local log this process has still to fold; of a cluster's, the running workers know.
+    pub fn unfolded(&self) -> Option<u64> {
+        match &self.log {
+            Log::Local(log) => Some(log.unfolded()),
+            Log::Kafka(..) => None,
+        }
     }
 
     /// Watches what lands of an org from now on.
@@ -188,16 +213,25 @@ async fn run_roles(
         sink: ends.sink,
         health,
         fatal,
+        owned: Owned::default(),
         pace: watched.pace.unwrap_or_else(Pace::real),
     };
     // A reason that a part has sent already says more than that the part did not start.
     let mut normalize = normalize::start(&shared, &ends.log).map_err(|error| fatals.try_recv().unwrap_or(error))?;
     let mut ingest = ingest::start(&shared, &aws, &stop);
+    let partitions = match &ends.log {
+        Log::Kafka(_, _, partitions) => *partitions,
+        Log::Local(_) => 1,
+    };
+    let socket = shared.data_dir.control_socket();
+    let (asked, owned, until) = (Arc::clone(&shared.config), shared.owned.clone(), stop.clone());
+    let answering = tokio::spawn(async move { control::serve(&socket, asked, owned, partitions, until).await });
     roles.ready("all are started");
     if let Some(opened) = watched.opened {
-        let (landing, topic) = (shared.landing.clone(), shared.config.landing.topic.clone());
+        let (landing, sink) = (shared.landing.clone(), shared.sink.clone());
+        let topic = shared.config.landing.topic.clone();
         // Who does not wait for it any more has no need of it.
-        let _ = opened.send(Opened { landing, log: ends.log.clone(), topic });
+        let _ = opened.send(Opened { landing, sink, log: ends.log.clone(), topic });
     }
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -206,6 +240,7 @@ async fn run_roles(
     let stop_by = Instant::now() + Duration::from_secs(shared.config.worker.stop_timeout_seconds);
     stop.cancel();
     tracing::info!("stopping: receiving ends, work in hand is finished");
+    let _ = answering.await;
     ingest.finish().await;
     normalize.finish(stop_by).await;
     drain(ends.log, stop_by).await;
@@ -252,15 +287,28 @@ async fn make_topics(
 ) -> Result<Option<i32>, Fatal> {
     let Some(kafka) = &config.kafka else { return Ok(Some(1)) };
     let retention_ms = i64::from(config.merge.dedupe_window_days) * 86_400_000;
-    let landing =
-        [TopicSpec { name: config.landing.topic.clone(), min_partitions: None, retention_ms: Some(retention_ms) }];
+    let landing = [TopicSpec {
+        name: config.landing.topic.clone(),
+        min_partitions: None,
+        retention_ms: Some(retention_ms),
+        compacted: false,
+        settings: &[],
+    }];
     let Some(partitions) = ensure_topics(cluster, &kafka.topics, &landing, health, stop).await? else {
         return Ok(None);
     };
     let min_partitions = partitions.first().copied();
-    let outputs: Vec<_> =
-        topics.all().map(|name| TopicSpec { name: name.to_owned(), min_partitions, retention_ms: None }).collect();
-    let made = ensure_topics(cluster, &kafka.topics, &outputs, health, stop).await?;
+    let other = |name: &str, compacted, settings| TopicSpec {
+        name: name.to_owned(),
+        min_partitions,
+        retention_ms: None,
+        compacted,
+        settings,
+    };
+    let outputs = topics.all().map(|name| other(name, topics.is_compacted(name), &[]));
+    let changelog = config.changelog_topic().map(|name| other(&name, true, COMPACTION));
+    let others: Vec<_> = outputs.chain(changelog).collect();
+    let made = ensure_topics(cluster, &kafka.topics, &others, health, stop).await?;
     Ok(made.and(min_partitions))
 }
 

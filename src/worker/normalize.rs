@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::changelog::{Changelog, ChangelogTopic, KafkaLog};
 use super::collect::{self, Collectors};
 use super::partition::{Bounds, PartitionWorker, Stop};
 use super::{Log, Shared};
@@ -51,6 +52,13 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
         limit: Arc::new(Limit::new(shared.config.quarantine.window, shared.config.quarantine.stop_percent)),
         producer: match log {
             Log::Kafka(_, producer, _) => Some(producer.clone()),
+            Log::Local(_) => None,
+        },
+        changelogs: match log {
+            Log::Kafka(cluster, producer, _) => shared
+                .config
+                .changelog_topic()
+                .map(|name| Arc::new(ChangelogTopic { cluster: cluster.clone(), producer: producer.clone(), name })),
             Log::Local(_) => None,
         },
         collectors: Collectors::new(
@@ -124,6 +132,8 @@ struct PartitionOwners {
     health: Component,
     limit: Arc<Limit>,
     producer: Option<Producer>,
+    /// Where copies of the state are kept, if they are.
+    changelogs: Option<Arc<ChangelogTopic>>,
     collectors: Collectors,
     /// Stores of partitions that were assigned and not started yet.
     prepared: Mutex<HashMap<i32, RedbStore>>,
@@ -182,13 +192,18 @@ impl Owners for PartitionOwners {
         let Some(store) = lock(&self.prepared).remove(&partition) else { return };
         tracing::info!(partition, next_offset = store.next_offset(), published_before, "partition owned");
         let stop = Arc::new(Stop::default());
-        let (state, (committed, watching)) = (store.reader(), watch::channel(store.next_offset()));
+        // Nobody reads the state before the worker has said that it is the one of the changelog too.
+        let (state, (committed, watching)) = (store.reader(), watch::channel(0));
+        let end = end.max(store.next_offset());
+        let changelog = self.changelogs.clone().map(|topic| {
+            Changelog::new(Arc::new(KafkaLog { topic, partition }), partition, &self.shared.data_dir.instance)
+        });
         let worker = PartitionWorker::new(
             partition,
             &self.shared,
             reader,
             store,
-            Bounds { published_before, committed },
+            Bounds { published_before, committed, changelog },
             Arc::clone(&stop),
             Arc::clone(&self.limit),
         );
@@ -201,6 +216,7 @@ impl Owners for PartitionOwners {
         };
         match std::thread::Builder::new().name(format!("fold-{partition}")).spawn(run) {
             Ok(thread) => {
+                self.shared.owned.add(partition, state.clone());
                 let collectors = self.collectors.start(partition, &state, &watching, end);
                 lock(&self.running).insert(partition, Running { stop, thread, collectors });
             }
@@ -234,6 +250,7 @@ impl PartitionOwners {
         }
         for (partition, running) in ending {
             // They read the state, whose file must be free for its next owner.
+            self.shared.owned.remove(partition);
             running.collectors.stop();
             // A little longer than the batch may take, so that the thread itself can say how it ended.
             while !running.thread.is_finished() && Instant::now() < deadline + POLL_MARGIN {

@@ -3,7 +3,7 @@
 //! A batch is committed in this order, and a crash between any two steps repeats, never skips: outputs handed to the
 //! sink → all acknowledged → state and offset in one store transaction → offset told to the log.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -11,14 +11,19 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::Shared;
+use super::changelog::{Changelog, ChangelogError, Pen};
 use super::mapping::Mapping;
+use super::reporting::{Reporting, class_of, note, note_log, notice_of};
 use crate::ack::{Ack, NotDelivered, Tally};
 use crate::config::MergeConfig;
 use crate::error::{Chain, Class, ExitStatus, Fatal};
 use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
-use crate::merge::{Fold, RedbStore, StateStore, StoreError, Verdict};
-use crate::ocsf::Class as OcsfClass;
-use crate::publish::{Busy, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::merge::inventory::reports::Report;
+use crate::merge::system_log;
+use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
+use crate::ocsf::{Class as OcsfClass, log_notice};
+use crate::okta::OrgId;
+use crate::publish::{Body, Busy, Found, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
 
 /// How long the thread waits for a record, and so how late it notices a stop.
@@ -40,6 +45,9 @@ enum Trouble {
     /// The disk refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The changelog did not do as it should.
+    #[error(transparent)]
+    Changelog(#[from] ChangelogError),
     /// The log did not answer.
     #[error(transparent)]
     Landing(#[from] LandingError),
@@ -66,6 +74,7 @@ pub struct PartitionWorker {
     limit: Arc<Limit>,
     merge: MergeConfig,
     mapping: Mapping,
+    reporting: Reporting,
     bounds: Bounds,
     stop: Arc<Stop>,
 }
@@ -76,6 +85,8 @@ pub struct Bounds {
     pub published_before: u64,
     /// Told the next offset after every commit.
     pub committed: watch::Sender<u64>,
+    /// Where a copy of the state is kept, if one is.
+    pub changelog: Option<Changelog>,
 }
 
 /// How a partition is asked to stop: after the batch in hand, and if that cannot be delivered, at a given time.
@@ -92,12 +103,12 @@ impl Stop {
         self.asked.store(true, Ordering::Release);
     }
 
-    fn is_asked(&self) -> bool {
+    pub(super) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 
     /// The batch in hand has had its time.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.give_up_at.get().is_some_and(|at| Instant::now() >= *at)
     }
 }
@@ -137,6 +148,7 @@ impl PartitionWorker {
             limit,
             merge: shared.config.merge.clone(),
             mapping: Mapping::new(&shared.config, Arc::clone(&shared.event_types)),
+            reporting: Reporting::new(&shared.config),
             bounds,
             stop,
         }
@@ -188,6 +200,7 @@ impl PartitionWorker {
 
     /// Batches until stopped.
     fn work(&mut self) -> Result<(), Trouble> {
+        let mut pen = self.take_over()?;
         let from = self.store.next_offset().max(self.bounds.published_before);
         let stop = Arc::clone(&self.stop);
         let mut known =
@@ -203,10 +216,23 @@ impl PartitionWorker {
             for record in records {
                 self.take(record, &mut fold, &known, &mut batch)?;
             }
-            self.commit(&mut fold, batch)?;
-            known = known.split_off(&self.source_id(self.store.next_offset()));
+            self.commit(&mut fold, batch, pen.as_mut())?;
+            known.forget_before(self.source_id(self.store.next_offset()));
         }
         Ok(())
+    }
+
+    /// Has the state that the changelog says, and the right to write to it. Others may read the state from here on.
+    fn take_over(&mut self) -> Result<Option<Pen>, Trouble> {
+        let before = self.store.next_offset();
+        let changelog = self.bounds.changelog.clone();
+        let pen = changelog.map(|changelog| changelog.take_over(&mut self.store, &self.stop)).transpose()?;
+        let next_offset = self.store.next_offset();
+        if next_offset != before {
+            self.reader.seek(next_offset)?;
+        }
+        self.bounds.committed.send_replace(next_offset);
+        Ok(pen)
     }
 
     fn source_id(&self, offset: u64) -> SourceId {
@@ -239,19 +265,13 @@ impl PartitionWorker {
         Ok(records)
     }
 
-    fn take(
-        &mut self,
-        landed: LandedRecord,
-        fold: &mut Fold,
-        known: &BTreeSet<SourceId>,
-        batch: &mut Batch,
-    ) -> Result<(), Trouble> {
+    fn take(&mut self, landed: LandedRecord, fold: &mut Fold, known: &Found, batch: &mut Batch) -> Result<(), Trouble> {
         // A log may give a record again around a seek; it is part of the state already.
         if landed.offset < self.store.next_offset() {
             return Ok(());
         }
         let source = self.source_id(landed.offset);
-        let there = landed.offset < self.bounds.published_before || known.contains(&source);
+        let there = landed.offset < self.bounds.published_before || known.has_event(source);
         let record = match landed.content {
             Ok(record) => record,
             Err(newer @ MalformedRecord::Newer(_)) => return Err(Trouble::Newer(newer)),
@@ -263,14 +283,20 @@ impl PartitionWorker {
                 return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
             }
         };
-        match fold.apply(landed.offset, &record, &self.store)?.verdict {
+        let Folded { verdict, reports, log } = fold.apply(landed.offset, &record, &self.store)?;
+        let (org, at) = (record.org.clone(), record.landed_at);
+        // An event is the first of its record's outputs.
+        let next = SourceId { index: u32::from(matches!(record.content, Content::Event { .. })), ..source };
+        match verdict {
             Verdict::Duplicate => batch.duplicates += 1,
             Verdict::Noted => batch.noted += 1,
             Verdict::Unreadable => {
                 batch.malformed += 1;
                 let detail = "the mark or cursor says nothing that can be read".to_owned();
-                let rejected = self.rejected(source, Some(&record), "malformed_record", detail, record.value.clone());
-                return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
+                let rejected = self.rejected(source, Some((&org, at)), "malformed_record", detail, record.value);
+                if !there {
+                    self.quarantine(&rejected, source, batch)?;
+                }
             }
             Verdict::Fresh if there => {
                 batch.fresh += 1;
@@ -278,17 +304,88 @@ impl PartitionWorker {
             }
             Verdict::Fresh => {
                 batch.fresh += 1;
-                self.publish(record, source, batch)?;
+                self.publish(record, source, fold, batch)?;
+            }
+        }
+        self.tell(&reports, (&org, at), next, known, batch)?;
+        let next = SourceId { index: next.index + u32::try_from(reports.len()).unwrap_or(u32::MAX), ..next };
+        self.tell_log(&log, (&org, at), next, known, batch)
+    }
+
+    /// Publishes what a person should know of the System Log after a record, as far as it is not there.
+    fn tell_log(
+        &mut self,
+        notices: &[system_log::Output],
+        (org, at): (&OrgId, i64),
+        first: SourceId,
+        known: &Found,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        for (index, output) in (first.index..).zip(notices) {
+            let source = SourceId { index, ..first };
+            let (class, json) = log_notice(org, at, &notice_of(output));
+            if source.offset < self.bounds.published_before || known.has(class, source) {
+                batch.suppressed += 1;
+                continue;
+            }
+            note_log(org, output);
+            *batch.published.entry(class).or_default() += 1;
+            let output = OutputRecord { class, key: org.to_string(), source, body: Body::Record(json) };
+            self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+        }
+        Ok(())
+    }
+
+    /// Publishes what the inventory has to say after a record of an org and a time, as far as it is not there.
+    fn tell(
+        &mut self,
+        reports: &[Report],
+        of: (&OrgId, i64),
+        first: SourceId,
+        known: &Found,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        for (index, report) in (first.index..).zip(reports) {
+            let source = SourceId { index, ..first };
+            if source.offset < self.bounds.published_before || known.has(class_of(report), source) {
+                batch.suppressed += 1;
+                continue;
+            }
+            note(of.0, report);
+            match self.reporting.map(source, of.0, report) {
+                Ok(output) => {
+                    if matches!(output.body, Body::Record(_)) {
+                        *batch.published.entry(output.class).or_default() += 1;
+                    }
+                    self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
+                    crate::crash_point!("fold.told");
+                }
+                Err(refused) => {
+                    let rejected = self.rejected(source, Some(of), refused.reason, refused.detail, refused.bytes);
+                    self.quarantine(&rejected, source, batch)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn publish(&mut self, record: LandingRecord, source: SourceId, batch: &mut Batch) -> Result<(), Trouble> {
-        let (class, json) = match self.mapping.map(source.offset, &record, None) {
+    fn publish(
+        &mut self,
+        record: LandingRecord,
+        source: SourceId,
+        fold: &Fold,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
+        let published = match record.content {
+            Content::Event { published, .. } => published,
+            _ => record.landed_at,
+        };
+        let known = fold.knowledge(&self.store, &record.org, published);
+        let (class, json) = match self.mapping.map(source.offset, &record, Some(&known)) {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
-                let rejected = self.rejected(source, Some(&record), reason, detail, record.value.clone());
+                let of = Some((&record.org, record.landed_at));
+                let rejected = self.rejected(source, of, reason, detail, record.value.clone());
                 return self.quarantine(&rejected, source, batch);
             }
         };
@@ -297,27 +394,27 @@ impl PartitionWorker {
         if let Content::Event { published, .. } = record.content {
             batch.event_times.push(published);
         }
-        let output = OutputRecord { class, org: record.org, source, json };
+        let output = OutputRecord { class, key: record.org.to_string(), source, body: Body::Record(json) };
         self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))
     }
 
     fn rejected(
         &self,
         source: SourceId,
-        record: Option<&LandingRecord>,
+        of: Option<(&OrgId, i64)>,
         reason: &'static str,
         detail: String,
         bytes: Vec<u8>,
     ) -> Rejected {
         Rejected {
-            org: record.map(|record| record.org.clone()),
+            org: of.map(|(org, _)| org.clone()),
             source: format!("landing:{}:{}", source.partition, source.offset),
             stage: "ocsf",
             reason,
             detail,
             attempts: 1,
             // Not a clock: the same log gives the same quarantine.
-            rejected_at: record.map_or(0, |record| record.landed_at),
+            rejected_at: of.map_or(0, |(_, landed_at)| landed_at),
             bytes,
         }
     }
@@ -342,7 +439,7 @@ impl PartitionWorker {
         }
     }
 
-    fn commit(&mut self, fold: &mut Fold, batch: Batch) -> Result<(), Trouble> {
+    fn commit(&mut self, fold: &mut Fold, batch: Batch, pen: Option<&mut Pen>) -> Result<(), Trouble> {
         crate::crash_point!("fold.published");
         let sealed = self.sink.seal(self.partition)?;
         loop {
@@ -354,8 +451,13 @@ impl PartitionWorker {
             }
         }
         crate::crash_point!("fold.acknowledged");
-        let changes = fold.finish(&self.store, sealed);
+        let mut changes = fold.finish(&self.store, sealed);
         let started = Instant::now();
+        // Behind the outputs: whoever goes on from the changelog must find that they are out.
+        match pen.map(|pen| pen.write(&mut changes, &self.stop)) {
+            Some(Err(ChangelogError::Stopped)) => return Err(Trouble::Stopped),
+            written => written.transpose()?,
+        };
         self.store.commit(&changes)?;
         metrics::commit(started.elapsed());
         crate::crash_point!("fold.committed");
@@ -378,12 +480,18 @@ impl PartitionWorker {
         let path = self.store.path().display();
         let fatal = |status, what: String, hint: &str| Some(Fatal::new(status, what).hint(hint));
         match trouble {
-            Trouble::Store(StoreError { source: redb::Error::Corrupted(_), .. }) => fatal(
+            Trouble::Changelog(ChangelogError::Unreadable(_)) => fatal(
+                ExitStatus::Software,
+                format!("the changelog of partition {} cannot be read", self.partition),
+                "if a newer version wrote it, run that one here as well; otherwise give merge.changelog_topic another name",
+            ),
+            Trouble::Store(StoreError { source: redb::Error::Corrupted(_), .. })
+            | Trouble::Changelog(ChangelogError::Store(StoreError { source: redb::Error::Corrupted(_), .. })) => fatal(
                 ExitStatus::Io,
                 format!("the state {path} is damaged"),
                 "move the file away and start again: the state is folded again from the landing log",
             ),
-            Trouble::Store(_) => fatal(
+            Trouble::Store(_) | Trouble::Changelog(ChangelogError::Store(_)) => fatal(
                 ExitStatus::Io,
                 format!("the state {path} cannot be used"),
                 "free space on the disk of worker.data_dir and start again; nothing is lost or published twice",
@@ -403,7 +511,13 @@ impl PartitionWorker {
                 "an output topic refuses a record for its size".into(),
                 "set max.message.bytes of the output topics to 8388608",
             ),
-            Trouble::NotDelivered(NotDelivered::Impossible { status, .. }) => fatal(
+            Trouble::Changelog(ChangelogError::NotDelivered(NotDelivered::Refused(_))) => fatal(
+                ExitStatus::Unavailable,
+                "the topic of the changelog refuses a record for its size".into(),
+                "set max.message.bytes of merge.changelog_topic to 1048576 or more",
+            ),
+            Trouble::NotDelivered(NotDelivered::Impossible { status, .. })
+            | Trouble::Changelog(ChangelogError::NotDelivered(NotDelivered::Impossible { status, .. })) => fatal(
                 *status,
                 format!("the output of partition {} is refused", self.partition),
                 "mend the cause and start again; nothing is lost or published twice",

@@ -38,9 +38,12 @@ impl Bench {
         Self { folder: tempfile::tempdir().unwrap(), orgs: String::new() }
     }
 
-    /// Adds an org; the way in and the snapshot are lines of TOML.
+    /// Adds an org, whose log nobody polls; the way in and the snapshot are lines of TOML.
     pub fn org(mut self, id: &str, url: &str, way_in: &str, snapshot: &str) -> Self {
-        let table = format!("[[org]]\nid = {id:?}\n[org.api]\nurl = {url:?}\n{way_in}\n[org.snapshot]\n{snapshot}\n");
+        let table = format!(
+            "[[org]]\nid = {id:?}\n[org.api]\nurl = {url:?}\n{way_in}\n[org.snapshot]\n{snapshot}\n\
+             [org.log]\nmode = \"off\"\n"
+        );
         self.orgs.push_str(&table);
         self
     }
@@ -92,6 +95,20 @@ impl Bench {
     /// `okta-ocsf run`.
     pub fn run(&self) -> Worker {
         Worker::spawn(self.command("run"), &self.folder.path().join("worker.log"))
+    }
+
+    /// `okta-ocsf run`, which dies at a named point.
+    pub fn crash_at(&self, point: &str) -> Worker {
+        let mut command = self.command("run");
+        command.env("OKTA_OCSF_CRASH_AT", point);
+        Worker::spawn(command, &self.folder.path().join("worker.log"))
+    }
+
+    /// The lines of the output file of a class. While the worker writes, the last one may be incomplete.
+    pub fn published(&self, class: &str) -> Vec<Value> {
+        let path = self.folder.path().join(format!("data/output/okta.ocsf.{class}.ndjson"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// All that has landed. The program must have ended.

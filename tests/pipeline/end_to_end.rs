@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Bench, Org, assert_valid_ocsf, broker, stack, until};
+use crate::support::{Bench, Org, assert_valid_ocsf, broker, stack, stream_alone, until};
 
 #[test]
 fn what_the_org_logged_is_published_exactly_once_over_duplicates_and_two_kills() {
     let _broker = broker();
+    let _stream = stream_alone();
     let queue = stack("STACK_QUEUE_URL");
     let bench = Bench::new("org").on_queue(queue.clone());
     let mut worker = bench.worker("worker");

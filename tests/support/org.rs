@@ -94,6 +94,55 @@ impl Org {
         assert!(!done["done"].as_array().unwrap().is_empty(), "nothing fits {deed} {subject:?}");
     }
 
+    /// Logs so many events of one type; gives their uuids.
+    pub fn emit(&self, event_type: &str, count: u64) -> BTreeSet<String> {
+        let emitted = self.post("/_org/emit", &json!({"event_type": event_type, "count": count}));
+        let emitted: Value = serde_json::from_str(&emitted).unwrap();
+        emitted["uuids"].as_array().unwrap().iter().map(|uuid| uuid.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Switches the log stream on or off.
+    pub fn switch_stream(&self, active: bool) {
+        self.post("/_org/stream", &json!({ "active": active }));
+    }
+
+    /// Lets the log stream lose this share of the events.
+    pub fn lose(&self, share: f64) {
+        self.post("/_org/stream", &json!({ "loss": share }));
+    }
+
+    /// What time it is there, ms since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.get_json("/_org/clock")["now_ms"].as_i64().unwrap()
+    }
+
+    /// What happened before the org was started: uuid, type and ms since the Unix epoch of each event.
+    pub fn history(&self) -> Vec<(String, String, i64)> {
+        let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+        let events = self.get_lines("/_org/history");
+        let known =
+            |event: &Value| (text(event, "uuid"), text(event, "event_type"), event["published_ms"].as_i64().unwrap());
+        events.iter().map(known).collect()
+    }
+
+    /// Makes an event that happened so long ago and is in the log only now; gives its uuid.
+    pub fn emit_late(&self, event_type: &str, ago_seconds: u64) -> String {
+        let made = self.post("/_org/emit", &json!({"event_type": event_type, "ago_seconds": ago_seconds}));
+        let made: Value = serde_json::from_str(&made).unwrap();
+        made["uuids"][0].as_str().unwrap().to_owned()
+    }
+
+    /// Gives the rate limit of a path another number of calls.
+    pub fn set_limit(&self, path: &str, limit: u32) {
+        self.post("/_org/limits", &json!({"path": path, "limit": limit}));
+    }
+
+    /// The account of a rate limit.
+    pub fn bucket(&self, path: &str) -> Value {
+        let usage = self.get_json("/_org/usage");
+        usage["buckets"].as_array().unwrap().iter().find(|bucket| bucket["path"] == path).unwrap().clone()
+    }
+
     pub fn advance(&self, seconds: u64) {
         self.post("/_org/clock", &json!({"advance_seconds": seconds}));
     }

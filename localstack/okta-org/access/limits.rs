@@ -144,6 +144,12 @@ impl Limits {
         (self.profile.share * 100.0).round() as u32
     }
 
+    /// Gives the bucket of that path another limit; false if there is none.
+    pub fn set_limit(&mut self, path: &str, limit: u32) -> bool {
+        let bucket = self.profile.buckets.iter_mut().find(|bucket| bucket.path == path);
+        bucket.map(|bucket| bucket.limit = limit).is_some()
+    }
+
     /// Counts one call of a principal; None where nothing is limited.
     pub fn count(&mut self, method: &str, path: &str, principal: &str, now: Timestamp) -> Option<Verdict> {
         let fits = |(nth, bucket): (usize, &Bucket)| Some((bucket.fit(method, path)?, nth));

@@ -8,13 +8,11 @@ use super::report::{Finding, LimitSeen, OrgReport, Probe, Reason, State};
 use crate::collect::{Collection, Plan};
 use crate::config::{ApiConfig, OrgConfig};
 use crate::error::Chain;
+use crate::ingest::system_log;
 use crate::okta::api::{ApiFault, Client, Request, Verdict};
 use crate::okta::gate::{Gate, GateAt};
 use crate::okta::quota::{Offset, Policy, Priority};
 use crate::okta::{Engine, Pace, share};
-
-/// What the System Log takes.
-const LOG_SCOPE: &str = "okta.logs.read";
 
 /// Clocks that differ by less are both right: Okta forgives a few minutes, and its `Date` has whole seconds.
 const TOLERABLE: Duration = Duration::from_secs(60);
@@ -27,7 +25,7 @@ pub async fn check(org: &OrgConfig, progress: &Progress) -> Option<OrgReport> {
         Ok(plan) => plan,
         Err(error) => return Some(report.with(Finding::fail("collections", error.to_string()))),
     };
-    let mut scopes: Vec<&str> = [LOG_SCOPE, share::SCOPE].into_iter().chain(plan.scopes()).collect();
+    let mut scopes: Vec<&str> = [system_log::SCOPE, share::SCOPE].into_iter().chain(plan.scopes()).collect();
     scopes.sort_unstable();
     scopes.dedup();
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -68,7 +66,7 @@ impl Visit<'_> {
         self.find(clock(self.gate.offset()));
         self.report.scopes_not_granted = self.client.scopes_not_granted();
         self.find(self.scopes(scopes));
-        self.find(system_log(log.err()));
+        self.find(log_finding(log.err()));
         self.quota().await;
         self.engine().await;
         self.collections(plan, progress).await;
@@ -147,12 +145,16 @@ pub fn is_shut(verdict: &Verdict) -> bool {
     )
 }
 
-fn system_log(fault: Option<ApiFault>) -> Finding {
+fn log_finding(fault: Option<ApiFault>) -> Finding {
     let what = "System Log";
     match fault {
         None => Finding::ok(what, "it can be read"),
         Some(fault) => match fault.verdict {
-            Verdict::Forbidden { missing } => Finding::new(State::Skip, what, format!("cannot be read: {missing}")),
+            Verdict::Forbidden { missing } => Finding::new(
+                State::Skip,
+                what,
+                format!("cannot be read, so it is not polled and gaps of the log stream stay open: {missing}"),
+            ),
             _ => Finding::fail(what, fault.to_string()),
         },
     }

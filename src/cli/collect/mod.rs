@@ -3,30 +3,29 @@
 mod follow;
 mod show;
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::follow::{Followed, News};
 use self::show::Screen;
 use super::run::on_signals;
-use super::{ConfigArgument, runtime};
+use super::{ConfigArgument, here, orgs, runtime};
 use crate::ack::Tally;
 use crate::collect::{Plan, Selection};
-use crate::config::{Config, OrgConfig, Role};
+use crate::config::{Config, LogMode, Role};
 use crate::error::{Chain, ExitStatus, Fatal};
 use crate::landing::{self, Content, LandingRecord, Origin};
 use crate::merge::snapshots::{Mark, Requested};
 use crate::okta::{Engine, OrgId, Pace};
-use crate::telemetry::{init_logging, metrics};
-use crate::worker::{self, InUse, Opened, Watched};
+use crate::telemetry::init_logging;
+use crate::worker::Opened;
 
 /// News that may wait for the screen. There is one every two seconds for each org, and one for each collection.
 const NEWS: usize = 256;
@@ -75,7 +74,7 @@ pub struct Collect {
 impl Collect {
     pub fn main(&self) -> anyhow::Result<ExitStatus> {
         let mut config = self.config.load()?;
-        let orgs = self.orgs(&config)?;
+        let orgs: Vec<_> = orgs::with_api(&config, &self.org)?.iter().map(|org| OrgId::new(&org.id)).collect();
         let plan = Plan::new(&Selection::Only(self.collections.clone()), &[], Engine::Unknown).map_err(|error| {
             Fatal::new(ExitStatus::Config, error.to_string()).hint("docs/collections.md lists them all")
         })?;
@@ -97,27 +96,13 @@ impl Collect {
         Ok(result?)
     }
 
-    /// The orgs that are asked for; each must have an API.
-    fn orgs(&self, config: &Config) -> Result<Vec<OrgId>, Fatal> {
-        let wrong = |what: String, hint: &str| Err(Fatal::new(ExitStatus::Config, what).hint(hint));
-        if let Some(name) = self.org.iter().find(|name| config.orgs.iter().all(|org| org.id != **name)) {
-            return wrong(format!("there is no org {name:?} in the configuration"), "--org takes an id of an [[org]]");
-        }
-        let wanted = |org: &&OrgConfig| self.org.is_empty() || self.org.contains(&org.id);
-        let (with, without): (Vec<_>, Vec<_>) = config.orgs.iter().filter(wanted).partition(|org| org.api.is_some());
-        if let Some(org) = without.first().filter(|_| !self.org.is_empty() || with.is_empty()) {
-            let what = format!("the org {:?} has no [org.api], so nothing can be read of it", org.id);
-            return wrong(what, "docs/okta-access.md says how to get a way in");
-        }
-        Ok(with.into_iter().map(|org| OrgId::new(&org.id)).collect())
-    }
-
     /// A worker that does nothing else, and listens nowhere: another one may use the port.
     fn prepare(&self, config: &mut Config) {
         config.worker.roles = vec![Role::Collect, Role::Normalize];
         config.telemetry.listen = String::new();
         for org in &mut config.orgs {
             org.snapshot.interval_hours = 0;
+            org.log.mode = Some(LogMode::Off);
         }
     }
 
@@ -134,7 +119,9 @@ impl Collect {
         let (opened, worker) = match remote {
             Some(opened) => (opened, None),
             None => {
-                let (opened, worker) = self.start_worker(config, &stop).await?;
+                let pace = self.clock_rate.map(Pace::times);
+                let advice = "its schedule reads the orgs; to read them now, stop it, collect, and start it again";
+                let (opened, worker) = here::start(config, pace, advice, &stop).await?;
                 (opened, Some(worker))
             }
         };
@@ -147,26 +134,6 @@ impl Collect {
             worker.await.map_err(|error| Fatal::new(ExitStatus::Software, error.to_string()))??;
         }
         self.conclude(&ended?)
-    }
-
-    async fn start_worker(
-        &self,
-        config: Config,
-        stop: &CancellationToken,
-    ) -> Result<(Opened, tokio::task::JoinHandle<Result<(), Fatal>>), Fatal> {
-        let recorder = metrics::install()
-            .map_err(|error| Fatal::new(ExitStatus::Software, "metrics cannot start").because(error))?;
-        let (opened, open) = oneshot::channel();
-        let watched = Watched { opened: Some(opened), pace: self.clock_rate.map(Pace::times) };
-        let worker = tokio::spawn(worker::run(config, recorder, watched, stop.clone()));
-        match open.await {
-            Ok(opened) => Ok((opened, worker)),
-            // It ended before it had begun, and knows why.
-            Err(_) => match worker.await {
-                Ok(Err(fatal)) => Err(with_what_to_do(fatal)),
-                _ => Err(Fatal::new(ExitStatus::Software, "stopped before anything was read")),
-            },
-        }
     }
 
     /// Lands the requests and shows what comes of them.
@@ -248,14 +215,6 @@ impl Collect {
         let fine = ended.iter().all(|followed| followed.is_fine(&named));
         Ok(if fine { ExitStatus::Ok } else { ExitStatus::SomeFailed })
     }
-}
-
-/// Whoever collects beside a worker wants to know how that goes on, not how to have two.
-fn with_what_to_do(fatal: Fatal) -> Fatal {
-    if fatal.source().is_some_and(|cause| cause.is::<InUse>()) {
-        return fatal.hint("its schedule reads the orgs; to read them now, stop it, collect, and start it again");
-    }
-    fatal
 }
 
 fn interrupted() -> Fatal {

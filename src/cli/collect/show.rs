@@ -1,11 +1,12 @@
 //! What a person sees while orgs are read: moving lines on a terminal, plain ones elsewhere, and a table at the end.
 
-use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
+use super::super::moving::Moving;
+use super::super::words::{bar, grouped, span};
 use super::follow::{Followed, News};
 use crate::collect::{Bucket, Report, Row};
 use crate::merge::snapshots::Outcome;
@@ -14,20 +15,12 @@ use crate::okta::OrgId;
 /// How often a plain line tells how far it is.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
 
-/// Columns of the bar.
-const BAR: usize = 16;
-
-/// Columns of a moving line: those of the narrowest terminal in use.
-const WIDTH: usize = 79;
-
 /// The progress of all orgs. Writes to standard error; the tables go to standard output unless JSON does.
 pub(super) struct Screen {
     lines: Vec<Line>,
-    moving: bool,
+    moving: Moving,
     json: bool,
     by: String,
-    /// Lines of the moving part that are on the screen.
-    drawn: usize,
 }
 
 /// What is shown of one org.
@@ -40,8 +33,8 @@ struct Line {
 impl Screen {
     pub fn new(orgs: &[OrgId], by: &str, json: bool) -> Self {
         let line = |org: &OrgId| Line { org: org.clone(), text: format!("{org}: asked for, by {by}"), told: None };
-        let moving = std::io::stderr().is_terminal();
-        let mut screen = Self { lines: orgs.iter().map(line).collect(), moving, json, by: by.to_owned(), drawn: 0 };
+        let lines = orgs.iter().map(line).collect();
+        let mut screen = Self { lines, moving: Moving::new(), json, by: by.to_owned() };
         screen.draw();
         screen
     }
@@ -58,7 +51,7 @@ impl Screen {
                 let of = if *collections > 0 { format!(", {collections} collections") } else { String::new() };
                 self.set(org, format!("{org}: begins{of}, read by {by}"), true);
             }
-            News::Progress(org, report) => self.set(org, progress(org, report, self.moving), false),
+            News::Progress(org, report) => self.set(org, progress(org, report, self.moving.moves()), false),
             News::Collection(org, row) => self.collection(org, row),
             News::Ended(_) => {}
         }
@@ -91,7 +84,7 @@ impl Screen {
         let verdict = row.verdict.as_deref().unwrap_or_default();
         let bad = matches!(verdict, "partial" | "failed");
         // On a terminal the table will say it; what is wrong is told at once.
-        if bad || !self.moving {
+        if bad || !self.moving.moves() {
             let detail = row.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
             self.clear();
             self.say(&format!("{org}: {} {verdict}, {} objects{detail}", row.name, grouped(row.objects)));
@@ -100,7 +93,7 @@ impl Screen {
     }
 
     fn set(&mut self, org: &OrgId, text: String, now: bool) {
-        let moving = self.moving;
+        let moving = self.moving.moves();
         let Some(line) = self.lines.iter_mut().find(|line| line.org == *org) else { return };
         line.text = text;
         if moving {
@@ -114,39 +107,25 @@ impl Screen {
     }
 
     fn say(&self, text: &str) {
-        let _ = writeln!(std::io::stderr(), "{text}");
+        self.moving.say(text);
     }
 
     fn draw(&mut self) {
-        if !self.moving {
-            return;
-        }
-        self.clear();
-        let mut stderr = std::io::stderr().lock();
-        for line in &self.lines {
-            // A line that wraps could not be taken off again.
-            let text: String = line.text.chars().take(WIDTH).collect();
-            let _ = writeln!(stderr, "{text}");
-        }
-        let _ = stderr.flush();
-        self.drawn = self.lines.len();
+        self.moving.draw(self.lines.iter().map(|line| line.text.as_str()));
     }
 
     /// Takes the moving lines off the screen.
     fn clear(&mut self) {
-        if self.drawn > 0 {
-            let _ = write!(std::io::stderr(), "\x1b[{}A\x1b[J", self.drawn);
-            self.drawn = 0;
-        }
+        self.moving.clear();
     }
 }
 
 /// One line: how far, how fast, and when it will end.
-fn progress(org: &OrgId, report: &Report, bar: bool) -> String {
+fn progress(org: &OrgId, report: &Report, with_bar: bool) -> String {
     let all = report.calls + report.calls_left;
     let done = if all == 0 { 0.0 } else { report.calls as f64 / all as f64 };
     let about = if report.at_least { "at least " } else { "" };
-    let drawn = if bar { format!(" [{}]", drawn(done)) } else { String::new() };
+    let drawn = if with_bar { format!(" [{}]", bar(done)) } else { String::new() };
     let left = match report.calls_left {
         0 => "about to end".to_owned(),
         _ => format!("{about}{} left", span(Duration::from_millis(report.left_ms))),
@@ -171,11 +150,6 @@ fn busiest(report: &Report) -> String {
     let shown: Vec<_> =
         buckets.iter().take(2).map(|bucket| format!("{} {}/{}", bucket.name, bucket.used, bucket.permitted)).collect();
     if shown.is_empty() { String::new() } else { format!(", this minute {}", shown.join(", ")) }
-}
-
-fn drawn(done: f64) -> String {
-    let full = ((done * BAR as f64) as usize).min(BAR);
-    format!("{}{}", "#".repeat(full), "-".repeat(BAR - full))
 }
 
 fn table(followed: &Followed) -> String {
@@ -214,39 +188,9 @@ fn summary(followed: &Followed) -> String {
     format!("{} ({}): {ended}; {calls} calls in {took}", followed.org, followed.engine)
 }
 
-/// A span of time as people say it.
-fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
-}
-
-/// A number with its thousands parted.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[test]
-    fn numbers_and_spans_are_said_as_people_say_them() {
-        assert_eq!([grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
-        let spans = [7, 67, 3_600 + 125].map(|seconds| span(Duration::from_secs(seconds)));
-        assert_eq!(spans, ["7 s", "1 min 07 s", "1 h 02 min"]);
-    }
-
     #[test]
     fn a_line_says_what_is_done_what_is_left_and_what_it_waits_for() {
         let bucket = |name: &str, used, permitted| Bucket { name: name.into(), used, permitted };

@@ -1,17 +1,23 @@
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use super::guards::{Guard, Guards};
 use super::hints::{self, Hint, HintTable};
 use super::intents::Want;
+use super::knowledge::{Cards, View};
 use super::marks::FetchMark;
 use super::output::{Cause, Counts, Output};
+use super::reports::{Report, Reporter};
 use super::settings::Settings;
 use super::slot::Slot;
 use super::state::{Reading, State};
-use super::store::{InventoryStore, Overlay, Writes};
+use super::store::{InventoryStore, Layered, Overlay, Writes};
 use crate::collect::Managed;
+use crate::json::Tape;
 use crate::landing::{Content, LandingRecord};
 use crate::merge::StoreError;
 use crate::merge::snapshots::Mark;
-use crate::okta::OrgId;
+use crate::okta::{LogEvent, OrgId};
 
 /// Folds what is observed of an org into what is known of it, batch by batch.
 ///
@@ -24,6 +30,11 @@ pub struct Inventory {
     pub(super) guards: Guards,
     overlay: Overlay,
     counts: Counts,
+    /// The memory that events are read into.
+    tape: Tape,
+    cards: RefCell<Cards>,
+    /// Orgs of which nothing waits to be told; what is not among them is looked up.
+    idle: HashSet<OrgId>,
 }
 
 /// What a batch changed, and what became of its records.
@@ -44,10 +55,13 @@ impl Inventory {
             guards: Guards::default(),
             overlay: Overlay::default(),
             counts: Counts::default(),
+            tape: Tape::default(),
+            cards: RefCell::default(),
+            idle: HashSet::new(),
         }
     }
 
-    /// Takes the next record. `fresh` says of an event that it was never seen before.
+    /// Takes the next record. `fresh` says of an event that it was never seen before, or so far only as history.
     ///
     /// # Errors
     /// When the store cannot be read; the batch must be given up then.
@@ -57,7 +71,7 @@ impl Inventory {
         fresh: bool,
         store: &impl InventoryStore,
     ) -> Result<Vec<Output>, StoreError> {
-        let state = State { store, overlay: &mut self.overlay, guards: self.guards };
+        let state = State { store, overlay: &mut self.overlay, guards: self.guards, cards: &self.cards };
         let mut step = Step {
             org: &record.org,
             settings: &self.settings,
@@ -66,8 +80,44 @@ impl Inventory {
             outputs: Vec::new(),
             counts: &mut self.counts,
         };
-        step.take(record, fresh, self.hints)?;
+        step.take(record, fresh, self.hints, &mut self.tape)?;
         Ok(step.outputs)
+    }
+
+    /// What is known as of an event that was published at this time, after the records so far. The store is the one
+    /// that they were applied to.
+    pub fn knowledge<'a, S: InventoryStore>(&'a self, store: &'a S, org: &'a OrgId, published: i64) -> View<'a, S> {
+        View::new(Layered { store, overlay: &self.overlay }, &self.cards, org, published)
+    }
+
+    /// Whatever is asked next is answered from the state.
+    #[cfg(test)]
+    pub(super) fn forget_cards(&self) {
+        self.cards.take();
+    }
+
+    /// What is to be published after a record: its outputs, and what waited to be told. To be asked once after each
+    /// [`Inventory::apply`], with what that gave.
+    ///
+    /// # Errors
+    /// As of [`Inventory::apply`].
+    pub fn report(
+        &mut self,
+        record: &LandingRecord,
+        outputs: Vec<Output>,
+        store: &impl InventoryStore,
+    ) -> Result<Vec<Report>, StoreError> {
+        let state = State { store, overlay: &mut self.overlay, guards: self.guards, cards: &self.cards };
+        let mut reporter = Reporter {
+            org: &record.org,
+            settings: &self.settings,
+            state,
+            clock: record.landed_at,
+            idle: &mut self.idle,
+            reports: Vec::new(),
+        };
+        reporter.take(record, outputs)?;
+        Ok(reporter.reports)
     }
 
     /// What the batch changed; the next one starts on top of it.
@@ -89,15 +139,23 @@ pub(super) struct Step<'a, S> {
 }
 
 impl<S: InventoryStore> Step<'_, S> {
-    fn take(&mut self, record: &LandingRecord, fresh: bool, table: &HintTable) -> Result<(), StoreError> {
+    fn take(
+        &mut self,
+        record: &LandingRecord,
+        fresh: bool,
+        table: &HintTable,
+        tape: &mut Tape,
+    ) -> Result<(), StoreError> {
         match &record.content {
             Content::Event { uuid, published } if fresh || !self.stands(Guard::FreshOnly) => {
                 // Events of history say what was, not that something changed.
                 let live = !record.origin.is_history();
-                for hint in table.hints(self.org, &record.value) {
+                let Ok(document) = tape.read(&record.value) else { return Ok(()) };
+                let event = LogEvent::of(Some(document.root()));
+                for hint in table.hints(self.org, &event) {
                     self.hint(&hint, hints::cause(*uuid), *published, live)?;
                 }
-                Ok(())
+                self.strangers(&event, *published)
             }
             Content::Event { .. } | Content::Cursor { .. } => Ok(()),
             Content::Observation(seen) => self.observe(record, seen),
@@ -152,7 +210,7 @@ impl<S: InventoryStore> Step<'_, S> {
                 // Epochs grow. One that does not is of an owner that was late.
                 let newest = self.state.reading(self.org)?.epoch;
                 let begins = newest.is_none_or(|newest| newest < begun.epoch);
-                let reading = Reading { epoch: Some(begun.epoch), runs: true };
+                let reading = Reading { epoch: Some(begun.epoch), runs: true, ..self.state.reading(self.org)? };
                 if begins { self.state.put_reading(self.org, &reading) } else { Ok(()) }
             }
             Ok(Mark::Ended(ended)) => {
@@ -172,6 +230,9 @@ impl<S: InventoryStore> Step<'_, S> {
     fn fetch_mark(&mut self, mark: FetchMark) -> Result<(), StoreError> {
         match mark {
             FetchMark::Sent(sent) => {
+                let mut reading = self.state.reading(self.org)?;
+                reading.sent = reading.sent.max(Some(sent.as_of));
+                self.state.put_reading(self.org, &reading)?;
                 for errand in &sent.errands {
                     self.sent(errand, sent.as_of)?;
                 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::slot::{Slot, by_facet};
 use crate::collect::Collection;
-use crate::json::{Kind, Tape, Value};
+use crate::json::{Kind, Value};
 use crate::okta::{LogEvent, OrgId, Party};
 
 /// What events make stale: the table `event-hints.csv` in `schemas/`.
@@ -74,11 +74,8 @@ impl HintTable {
         self.0.keys().map(String::as_str)
     }
 
-    /// What an event makes stale, each slot once. Nothing, if it cannot be read.
-    pub(super) fn hints(&self, org: &OrgId, event: &[u8]) -> Vec<Hint> {
-        let mut tape = Tape::default();
-        let Ok(document) = tape.read(event) else { return Vec::new() };
-        let event = LogEvent::of(Some(document.root()));
+    /// What an event makes stale, each slot once.
+    pub(super) fn hints(&self, org: &OrgId, event: &LogEvent<'_>) -> Vec<Hint> {
         let rules = event.event_type.and_then(Value::as_str).and_then(|name| self.0.get(name.as_ref()));
         let targets = event.target.filter(|target| target.kind() == Kind::Array);
         let (Some(rules), Some(targets)) = (rules, targets) else { return Vec::new() };
@@ -159,9 +156,13 @@ pub(super) fn cause(uuid: Uuid) -> super::output::Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Tape;
 
     fn slots(event: &str) -> Vec<(&'static str, String)> {
-        let hints = HintTable::embedded().hints(&OrgId::new("acme"), event.as_bytes());
+        let mut tape = Tape::default();
+        let document = tape.read(event.as_bytes());
+        let event = LogEvent::of(document.as_ref().ok().map(|document| document.root()));
+        let hints = HintTable::embedded().hints(&OrgId::new("acme"), &event);
         hints.into_iter().map(|hint| (hint.slot.facet(), hint.slot.key)).collect()
     }
 

@@ -132,16 +132,20 @@ impl Want {
         matches!(self.stage, Stage::InFlight { .. })
     }
 
-    fn is_due(&self, now: i64, answer_within_ms: i64) -> bool {
+    fn is_due(&self, now: i64, answer_within_ms: i64, abandoned: Option<i64>) -> bool {
         match self.stage {
             Stage::Wanted => self.not_before <= now,
-            Stage::InFlight { sent_at, .. } | Stage::InFlightDirty { sent_at, .. } => now - sent_at > answer_within_ms,
+            Stage::InFlight { sent_as_of, sent_at } | Stage::InFlightDirty { sent_as_of, sent_at } => {
+                abandoned >= Some(sent_as_of) || now - sent_at > answer_within_ms
+            }
         }
     }
 }
 
 /// What is to be fetched now in an org, as last committed: at most so many. What was sent and never answered is among it
-/// again after [`Settings::answer_within_ms`]. `now` is by the log's clock.
+/// again after [`Settings::answer_within_ms`]; what was sent until `abandoned` at once, as who sent it is gone
+/// ([`super::last_sent`] of the moment in which somebody else begins to send). `now` is by the log's clock, `abandoned` by
+/// Okta's.
 ///
 /// # Errors
 /// When the disk cannot be read.
@@ -150,12 +154,13 @@ pub fn due(
     settings: &Settings,
     org: &OrgId,
     now: i64,
+    abandoned: Option<i64>,
     most: usize,
 ) -> Result<Vec<Intent>, StoreError> {
     let mut found = Vec::new();
     each_want(store, org, |(facet, key, want)| {
         let slot = by_facet(&facet).and_then(|collection| Slot::new(org, collection, &key));
-        if let Some(slot) = slot.filter(|_| want.is_due(now, settings.answer_within_ms)) {
+        if let Some(slot) = slot.filter(|_| want.is_due(now, settings.answer_within_ms, abandoned)) {
             found.push(Intent { slot, ask: want.ask, cause: want.cause, not_before: want.not_before });
         }
         found.len() < most
@@ -184,9 +189,17 @@ mod tests {
     #[test]
     fn what_is_never_answered_is_due_again() {
         let mut want = Want::new(Ask::List, Cause::Sweep, 5);
-        assert!(!want.is_due(4, 10) && want.is_due(5, 10));
+        assert!(!want.is_due(4, 10, None) && want.is_due(5, 10, None));
         want.send(100, 20);
-        assert!(!want.is_due(30, 10) && want.is_due(31, 10));
+        assert!(!want.is_due(30, 10, None) && want.is_due(31, 10, None));
+    }
+
+    #[test]
+    fn what_was_sent_by_one_who_is_gone_is_due_at_once() {
+        let mut want = Want::new(Ask::List, Cause::Sweep, 5);
+        assert!(!want.is_due(4, 10, Some(100)), "nothing was sent");
+        want.send(100, 20);
+        assert!(want.is_due(21, 10, Some(100)) && !want.is_due(21, 10, Some(99)));
     }
 
     #[test]

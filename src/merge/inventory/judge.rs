@@ -90,7 +90,8 @@ fn is_newer(known: &Version, seen: &Sighting, guards: Guards) -> bool {
     }
     match known.lu.zip(seen.lu) {
         Some((known_lu, seen_lu)) if !guards.stand(Guard::TieBreak) => seen_lu > known_lu,
-        Some((known_lu, seen_lu)) => (seen_lu, seen.as_of.0) > (known_lu, known.as_of.0),
+        // The hash says nothing. It only sees to it that the order of arrival does not either.
+        Some((known_lu, seen_lu)) => (seen_lu, seen.as_of.0, seen.hash) > (known_lu, known.as_of.0, known.hash),
         None if !guards.stand(Guard::Disjoint) => true,
         None => {
             let after = seen.as_of.0 > known.as_of.1;
@@ -102,13 +103,16 @@ fn is_newer(known: &Version, seen: &Sighting, guards: Guards) -> bool {
 }
 
 impl Sighting {
-    pub fn version(&self) -> Version {
+    /// The version that it makes, after what was known before.
+    pub fn version(&self, since: i64, cause: Cause) -> Version {
         Version {
             lu: self.lu,
             as_of: self.as_of,
             hash: self.hash,
             fetched: self.way == Way::Fetch,
             members_changed: self.members_changed,
+            since,
+            cause,
         }
     }
 }

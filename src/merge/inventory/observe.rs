@@ -4,16 +4,20 @@ use super::content::Content;
 use super::fetches::Answer;
 use super::fold::Step;
 use super::guards::Guard;
-use super::head::{Head, Standing, Tombstone};
+use super::head::{Head, Standing, Tombstone, Version, since};
 use super::intents::Want;
 use super::judge::{Judgement, Sighting, Way, judge};
 use super::lists::Page;
+use super::memberships::{MEMBERS, Members};
 use super::output::{Cause, Change, Deleted, Drift, DriftKind, Output};
 use super::slot::Slot;
 use super::store::InventoryStore;
 use crate::collect::{Collection, Grain, Managed};
 use crate::landing::{self, LandingRecord, Observation, Origin};
 use crate::merge::StoreError;
+
+/// What Okta cuts times to.
+const SECOND_MS: i64 = 1_000;
 
 impl<S: InventoryStore> Step<'_, S> {
     pub fn observe(&mut self, record: &LandingRecord, seen: &Observation) -> Result<(), StoreError> {
@@ -139,6 +143,9 @@ impl<S: InventoryStore> Step<'_, S> {
         let live = head.filter(|head| !head.is_gone());
         let before = if live.is_some() { self.state.body(slot)? } else { None };
         let cause = cause(seen, want);
+        let since = since(head, seen.as_of.0, seen.lu);
+        self.follow(slot, head, before.as_deref(), Some(body), since)?;
+        let past = self.remember(slot, head, before.as_deref(), since)?;
         self.counts.accepted += 1;
         self.outputs.push(Output::Change(Change {
             slot: slot.clone(),
@@ -152,21 +159,51 @@ impl<S: InventoryStore> Step<'_, S> {
         let is_news = head.is_some() || self.state.ledger(slot)?.last_complete.is_some();
         if is_news && !self.is_announced(slot, head, cause)? {
             let kind = if live.is_some() { DriftKind::Changed } else { DriftKind::Appeared };
-            let since = head.map(|head| head.confirmed_as_of);
-            self.outputs.push(Output::Drift(Drift { slot: slot.clone(), kind, between: (since, seen.as_of.1) }));
+            let between = (head.map(|head| head.confirmed_as_of), seen.as_of.1);
+            self.outputs.push(Output::Drift(Drift { slot: slot.clone(), kind, between }));
         }
         let known = live.map_or(i64::MIN, |head| head.confirmed_as_of);
         let now = Head {
-            standing: Standing::Live(seen.version()),
+            standing: Standing::Live(seen.version(since, cause)),
             confirmed_as_of: seen.as_of.0.max(known),
             epoch: head.and_then(|head| head.epoch).max(epoch),
             hinted: head.and_then(|head| head.hinted),
+            first: Some(head.map_or(since, Head::first)),
+            past,
         };
         self.state.put_head(slot, &now)?;
         self.state.put_body(slot, Some(body.to_vec()));
         self.know_core(slot)?;
         let members_changed = live.and_then(Head::version).and_then(|version| version.members_changed);
         self.members(slot, members_changed, seen)
+    }
+
+    /// What was known of a slot becomes its past.
+    fn remember(
+        &mut self,
+        slot: &Slot,
+        head: Option<&Head>,
+        body: Option<&[u8]>,
+        until: i64,
+    ) -> Result<u32, StoreError> {
+        let oldest = self.oldest();
+        head.map_or(Ok(0), |head| self.state.remember(slot, head, body, until, oldest))
+    }
+
+    /// What is kept by users and by names goes along.
+    fn follow(
+        &mut self,
+        slot: &Slot,
+        head: Option<&Head>,
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
+        since: i64,
+    ) -> Result<(), StoreError> {
+        if slot.facet() != MEMBERS {
+            return self.follow_names(slot, before, after, since);
+        }
+        let first = head.is_none() && self.members_known_since()?.is_none();
+        self.follow_members(Members { group: &slot.key, before, after, since, first })
     }
 
     /// A part of something that was never seen asks for it: if that is gone already, nothing else would ever say so.
@@ -186,12 +223,17 @@ impl<S: InventoryStore> Step<'_, S> {
     ) -> Result<(), StoreError> {
         let Some(mut head) = head else { return Ok(()) };
         let members_changed = head.version().and_then(|version| version.members_changed);
-        if judgement == Judgement::Newest {
-            head.standing = Standing::Live(seen.version());
+        if judgement == Judgement::Newest
+            && let Some(Version { since, cause, .. }) = head.version()
+        {
+            head.standing = Standing::Live(seen.version(*since, *cause));
         }
         if matches!(judgement, Judgement::Newest | Judgement::Confirmed) {
             self.counts.confirmed += 1;
             head.confirmed_as_of = head.confirmed_as_of.max(seen.as_of.0);
+            if head.past > 0 {
+                head.past = self.state.forget_past(slot, head.since(), self.oldest())?;
+            }
         } else {
             self.counts.stale += 1;
         }
@@ -207,7 +249,8 @@ impl<S: InventoryStore> Step<'_, S> {
         let Some(members) = slot.siblings().find(|sibling| sibling.facet == "group.members") else { return Ok(()) };
         let members = slot.sibling(members);
         let read = self.state.head(&members)?.and_then(|head| head.version().map(|version| version.as_of.0));
-        if read.is_some_and(|read| read < changed) && self.stands(Guard::MembershipClock) {
+        // Okta shows whole seconds, and the change may have come at the end of its second.
+        if read.is_some_and(|read| read < changed + SECOND_MS) && self.stands(Guard::MembershipClock) {
             self.want(&members, Cause::List, self.clock + self.settings.debounce_ms)?;
         }
         Ok(())
@@ -266,17 +309,28 @@ impl<S: InventoryStore> Step<'_, S> {
             self.counts.stale += 1;
             return Ok(false);
         }
-        let was_gone = head.as_ref().is_some_and(Head::is_gone);
-        if head.is_some() && !was_gone {
+        if let Some(head) = &head
+            && let Standing::Gone(known) = &head.standing
+        {
+            let standing = Standing::Gone(Tombstone { as_of, ..known.clone() });
+            self.state.put_head(slot, &Head { standing, confirmed_as_of: as_of.0, ..head.clone() })?;
+            return Ok(false);
+        }
+        let since = since(head.as_ref(), as_of.0, None);
+        let mut past = 0;
+        if head.is_some() {
             let before = self.state.body(slot)?;
+            self.follow(slot, head.as_ref(), before.as_deref(), None, since)?;
+            past = self.remember(slot, head.as_ref(), before.as_deref(), since)?;
             self.counts.deleted += 1;
             self.outputs.push(Output::Deleted(Deleted { slot: slot.clone(), before, cause, as_of }));
             self.state.put_body(slot, None);
         }
+        let first = Some(head.as_ref().map_or(since, Head::first));
         let (epoch, hinted) = head.map_or((None, None), |head| (head.epoch, head.hinted));
-        let standing = Standing::Gone(Tombstone { as_of });
-        self.state.put_head(slot, &Head { standing, confirmed_as_of: as_of.0, epoch, hinted })?;
-        Ok(!was_gone)
+        let standing = Standing::Gone(Tombstone { as_of, since, cause });
+        self.state.put_head(slot, &Head { standing, confirmed_as_of: as_of.0, epoch, hinted, first, past })?;
+        Ok(true)
     }
 
     /// What is known of the parts of a thing.

@@ -13,8 +13,14 @@ pub struct Settings {
     pub sweep_at_least: u64,
     /// Beyond that, so many thousandths of the collection.
     pub sweep_permille: u64,
+    /// With so many fetches open in a collection, nothing is fetched only because an event names it.
+    pub strangers: u64,
     /// A fetch that has no answer for so long, or that failed so long ago, is asked for again, ms by the log's clock.
     pub answer_within_ms: i64,
+    /// So many users whose groups change at once are told at once; more are told one after another.
+    pub told_at_once: usize,
+    /// So many reports that wait are made with each record.
+    pub told_in_passing: usize,
 }
 
 impl Default for Settings {
@@ -31,8 +37,16 @@ impl Default for Settings {
             // From simulations: enough for what page skips hide, far below what a lost permission hides.
             sweep_at_least: 50,
             sweep_permille: 10,
+            // A tenth of a minute's calls for users in the smallest org; whoever waits is asked for with a later event, or
+            // listed by then.
+            strangers: 50,
             // Longer than a minute's quota window several times over, so that waiting for quota is no loss.
             answer_within_ms: 600_000,
+            // A person who changes a group by hand changes a few members; an import or a rule changes thousands.
+            told_at_once: 32,
+            // A batch of 2,000 records then holds at most 130,000 users of 5 kB, one after another; a record that has
+            // them in its wake is late by a few milliseconds.
+            told_in_passing: 64,
         }
     }
 }

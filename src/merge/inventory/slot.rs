@@ -67,7 +67,12 @@ pub(super) fn by_facet(facet: &str) -> Option<&'static Collection> {
     BY_FACET.get(facet).copied()
 }
 
-fn kind(collection: &Collection) -> &'static str {
+/// Whether what a collection tells is a part of a thing that another one tells.
+pub(super) fn is_part(collection: &'static Collection) -> bool {
+    !is_core(collection) && of_kind(kind(collection)).any(is_core)
+}
+
+pub(super) fn kind(collection: &Collection) -> &'static str {
     collection.facet.split('.').next().unwrap_or(collection.facet)
 }
 
@@ -76,7 +81,8 @@ fn is_core(collection: &Collection) -> bool {
     collection.facet == kind || collection.facet.strip_prefix(kind) == Some(".core")
 }
 
-fn of_kind(wanted: &'static str) -> impl Iterator<Item = &'static Collection> {
+/// The collections of things of a type.
+pub(super) fn of_kind(wanted: &'static str) -> impl Iterator<Item = &'static Collection> {
     COLLECTIONS.iter().filter(move |collection| kind(collection) == wanted)
 }
 

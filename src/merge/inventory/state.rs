@@ -1,31 +1,38 @@
+use std::cell::RefCell;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::guards::{Guard, Guards};
 use super::head::Head;
 use super::intents::Want;
+use super::knowledge::{Cards, Thing};
 use super::slot::Slot;
-use super::store::{InventoryStore, Overlay};
+use super::store::{InventoryStore, Layered, Overlay};
 use crate::collect::Collection;
 use crate::merge::StoreError;
 use crate::okta::OrgId;
 
-/// Layout of what is stored; it stands before every value that is not a body. A value of another version is refused,
-/// never guessed at: the state can be folded again.
-const FORMAT: u8 = 1;
+/// Layout of what is stored; it stands before every value that is not a body. The first one said less of a head, and is
+/// read as far as it goes. A value of another version is refused, never guessed at: the state can be folded again.
+const FORMAT: u8 = 2;
+const FIRST_FORMAT: u8 = 1;
 
 /// Keys that are read of the store at once when many are looked through.
-const STRETCH: usize = 512;
+pub(super) const STRETCH: usize = 512;
 
 /// What the keys of one kind begin with.
-const HEAD: u8 = b'h';
+pub(super) const HEAD: u8 = b'h';
 const BODY: u8 = b'b';
 const WANT: u8 = b'w';
 const CHANGES: u8 = b'x';
-const LEDGER: u8 = b'c';
+pub(super) const LEDGER: u8 = b'c';
 const READING: u8 = b'o';
 pub(super) const PART: u8 = b'p';
 pub(super) const ASSEMBLY: u8 = b'a';
+pub(super) const PAST: u8 = b'v';
+pub(super) const MEMBER: u8 = b'm';
+pub(super) const NAME: u8 = b'n';
 
 /// What is kept of one collection of an org.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +45,9 @@ pub(super) struct Ledger {
     pub canary: Option<(i64, String)>,
     /// The last snapshot that missed too much.
     pub braked: Option<i64>,
+    /// When the first snapshot that read it completely had done so, by the log's clock.
+    #[serde(default)]
+    pub known_since: Option<i64>,
 }
 
 /// What is kept of an org: which snapshot runs.
@@ -47,6 +57,9 @@ pub(super) struct Reading {
     pub epoch: Option<i64>,
     /// Whether it still runs.
     pub runs: bool,
+    /// The newest errands that are on their way were sent at this time.
+    #[serde(default)]
+    pub sent: Option<i64>,
 }
 
 /// The memory, in its own words: a store under what the batch has changed.
@@ -54,14 +67,21 @@ pub(super) struct State<'a, S> {
     pub store: &'a S,
     pub overlay: &'a mut Overlay,
     pub guards: Guards,
+    /// What was made of the state to be asked often; it is told of what changes.
+    pub cards: &'a RefCell<Cards>,
 }
 
 impl<S: InventoryStore> State<'_, S> {
-    fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    /// The state with what the batch has changed, to be read like a store.
+    pub fn layered(&self) -> Layered<'_, S> {
+        Layered { store: self.store, overlay: self.overlay }
+    }
+
+    pub fn read<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.overlay.get(self.store, key)?.map(|value| decode(&value)).transpose()
     }
 
-    fn write<T: Serialize>(&mut self, key: Vec<u8>, value: Option<&T>) -> Result<(), StoreError> {
+    pub fn write<T: Serialize>(&mut self, key: Vec<u8>, value: Option<&T>) -> Result<(), StoreError> {
         let value = value.map(encode).transpose()?;
         self.overlay.writes.insert(key, value);
         Ok(())
@@ -73,6 +93,9 @@ impl<S: InventoryStore> State<'_, S> {
     }
 
     pub fn put_head(&mut self, slot: &Slot, head: &Head) -> Result<(), StoreError> {
+        if let Some((thing, id)) = Thing::told_by(slot) {
+            self.cards.borrow_mut().forget(&slot.org, thing, id);
+        }
         self.write(self.key(HEAD, slot), Some(head))
     }
 
@@ -117,6 +140,7 @@ impl<S: InventoryStore> State<'_, S> {
     }
 
     pub fn put_ledger(&mut self, slot: &Slot, ledger: &Ledger) -> Result<(), StoreError> {
+        self.cards.borrow_mut().forget_what_is_read(&slot.org);
         self.write(self.collection_key(LEDGER, slot), Some(ledger))
     }
 
@@ -126,7 +150,23 @@ impl<S: InventoryStore> State<'_, S> {
     }
 
     pub fn put_reading(&mut self, org: &OrgId, reading: &Reading) -> Result<(), StoreError> {
+        self.cards.borrow_mut().forget_what_is_read(org);
         self.write(key(READING, self.org(org), &[]), Some(reading))
+    }
+
+    /// What is kept of something by the names that it has in this order.
+    pub fn row<T: DeserializeOwned>(&self, kind: u8, org: &OrgId, names: &[&str]) -> Result<Option<T>, StoreError> {
+        self.read(&key(kind, self.org(org), names))
+    }
+
+    pub fn put_row<T: Serialize>(
+        &mut self,
+        kind: u8,
+        org: &OrgId,
+        names: &[&str],
+        value: Option<&T>,
+    ) -> Result<(), StoreError> {
+        self.write(key(kind, self.org(org), names), value)
     }
 
     /// Something small that belongs to a slot and a reading of it.
@@ -181,7 +221,7 @@ impl<S: InventoryStore> State<'_, S> {
         if self.guards.stand(Guard::OrgInKey) { org.as_str() } else { "" }
     }
 
-    fn key(&self, kind: u8, slot: &Slot) -> Vec<u8> {
+    pub fn key(&self, kind: u8, slot: &Slot) -> Vec<u8> {
         key(kind, self.org(&slot.org), &[slot.facet(), &slot.key])
     }
 
@@ -209,6 +249,92 @@ pub fn head(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Optio
 /// When the disk cannot be read.
 pub fn body(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Option<Vec<u8>>, StoreError> {
     store.get(&key(BODY, slot.org.as_str(), &[slot.facet(), &slot.key]))
+}
+
+/// When the newest errands of an org were sent, as last committed: ms since the Unix epoch by Okta's clock.
+///
+/// # Errors
+/// When the disk cannot be read.
+pub fn last_sent(store: &(impl InventoryStore + ?Sized), org: &OrgId) -> Result<Option<i64>, StoreError> {
+    let value = store.get(&key(READING, org.as_str(), &[]))?;
+    Ok(value.map(|value| decode::<Reading>(&value)).transpose()?.and_then(|reading| reading.sent))
+}
+
+/// What is known of the slots of a collection whose keys come after one, in their order, as last committed: at most so
+/// many.
+///
+/// # Errors
+/// When the disk cannot be read.
+pub fn heads_after(
+    store: &(impl InventoryStore + ?Sized),
+    org: &OrgId,
+    collection: &'static Collection,
+    after: Option<&str>,
+    most: usize,
+) -> Result<Vec<(String, Head)>, StoreError> {
+    let first = key(HEAD, org.as_str(), &[collection.facet, ""]);
+    let from = after.map_or_else(|| first.clone(), |after| [first.as_slice(), after.as_bytes(), &[0]].concat());
+    let found = store.range(&from, &after_all(&first), most)?;
+    let named = found.iter().filter_map(|(key, value)| {
+        let name = std::str::from_utf8(key.get(first.len()..)?).ok()?;
+        Some(decode(value).map(|head| (name.to_owned(), head)))
+    });
+    named.collect()
+}
+
+/// The keys of what is known within a slot, at most so many, and whether there are more.
+pub(super) fn keys_within(
+    store: &(impl InventoryStore + ?Sized),
+    slot: &Slot,
+    most: usize,
+) -> Result<(Vec<String>, bool), StoreError> {
+    let from = key(HEAD, slot.org.as_str(), &[slot.facet(), &format!("{}/", slot.key)]);
+    let skip = from.len() - slot.key.len() - 1;
+    let found = store.range(&from, &after_all(&from), most.saturating_add(1))?;
+    let keys = found.iter().filter_map(|(key, _)| std::str::from_utf8(key.get(skip..)?).ok());
+    Ok((keys.take(most).map(str::to_owned).collect(), found.len() > most))
+}
+
+/// What is kept of the collection of a slot, as last committed.
+pub(super) fn ledger(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<Ledger, StoreError> {
+    Ok(row(store, LEDGER, &slot.org, &[slot.facet()])?.unwrap_or_default())
+}
+
+/// Whether a collection is known to be read: whether a snapshot has read it completely, or one runs.
+pub(super) fn is_read(store: &(impl InventoryStore + ?Sized), slot: &Slot) -> Result<bool, StoreError> {
+    if ledger(store, slot)?.last_complete.is_some() {
+        return Ok(true);
+    }
+    let reading: Option<Reading> = row(store, READING, &slot.org, &[])?;
+    Ok(reading.is_some_and(|reading| reading.runs))
+}
+
+/// What is kept of something by its names, as last committed.
+pub(super) fn row<T: DeserializeOwned>(
+    store: &(impl InventoryStore + ?Sized),
+    kind: u8,
+    org: &OrgId,
+    names: &[&str],
+) -> Result<Option<T>, StoreError> {
+    store.get(&key(kind, org.as_str(), names))?.map(|value| decode(&value)).transpose()
+}
+
+/// Every key that goes on after a zero behind a key, by what stands there, with its value.
+pub(super) fn each_below(
+    store: &(impl InventoryStore + ?Sized),
+    key: &[u8],
+    mut look: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (from, until) = ([key, &[0]].concat(), [key, &[1]].concat());
+    let mut next = Some(from.clone());
+    while let Some(at) = next {
+        let found = store.range(&at, &until, STRETCH)?;
+        next = found.last().filter(|_| found.len() == STRETCH).map(|(key, _)| [key.as_slice(), &[0]].concat());
+        for (key, value) in found {
+            look(key.get(from.len()..).unwrap_or_default(), &value)?;
+        }
+    }
+    Ok(())
 }
 
 /// A facet and a key of something that is open, and what is wanted.
@@ -240,7 +366,7 @@ pub(super) fn each_want(
 }
 
 /// Names hold no control characters, so a zero between them keeps the order and parts them for sure.
-fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
+pub(super) fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
     let mut key = vec![kind];
     key.extend_from_slice(org.as_bytes());
     for name in names {
@@ -251,24 +377,26 @@ fn key(kind: u8, org: &str, names: &[&str]) -> Vec<u8> {
 }
 
 /// A key after every one that begins like this; no key holds this byte, as it is in no UTF-8.
-fn after_all(beginning: &[u8]) -> Vec<u8> {
+pub(super) fn after_all(beginning: &[u8]) -> Vec<u8> {
     [beginning, &[0xFF]].concat()
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![FORMAT];
     serde_json::to_writer(&mut bytes, value).map_err(|error| corrupted("be written", &error.to_string()))?;
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
-        Some((&FORMAT, json)) => serde_json::from_slice(json).map_err(|error| corrupted("be read", &error.to_string())),
+        Some((&(FORMAT | FIRST_FORMAT), json)) => {
+            serde_json::from_slice(json).map_err(|error| corrupted("be read", &error.to_string()))
+        }
         _ => Err(corrupted("be read", "a value of the inventory has another format")),
     }
 }
 
-fn corrupted(operation: &'static str, why: &str) -> StoreError {
+pub(super) fn corrupted(operation: &'static str, why: &str) -> StoreError {
     StoreError { operation, source: ::redb::Error::Corrupted(format!("the inventory: {why}")) }
 }
 
@@ -276,6 +404,7 @@ fn corrupted(operation: &'static str, why: &str) -> StoreError {
 mod tests {
     use super::super::content::Hash;
     use super::super::head::{Standing, Tombstone, Version};
+    use super::super::output::Cause;
     use super::*;
 
     fn heads() -> Vec<Head> {
@@ -285,9 +414,12 @@ mod tests {
             hash: Hash([7; 16]),
             fetched: true,
             members_changed: Some(3),
+            since: -1,
+            cause: Cause::Event([9; 16]),
         };
-        let live = Head { standing: Standing::Live(version), confirmed_as_of: 5, epoch: Some(6), hinted: None };
-        let gone = Standing::Gone(Tombstone { as_of: (1, 2) });
+        let standing = Standing::Live(version);
+        let live = Head { standing, confirmed_as_of: 5, epoch: Some(6), hinted: None, first: Some(-1), past: 2 };
+        let gone = Standing::Gone(Tombstone { as_of: (1, 2), since: 1, cause: Cause::Sweep });
         vec![live.clone(), Head { standing: gone, hinted: Some(9), epoch: None, ..live }]
     }
 
@@ -301,7 +433,7 @@ mod tests {
     #[test]
     fn what_another_version_stored_is_refused() {
         let mut bytes = encode(&heads()[0]).unwrap();
-        bytes[0] = 2;
+        bytes[0] = 3;
         assert!(decode::<Head>(&bytes).is_err());
         assert!(decode::<Head>(&[]).is_err());
         assert!(decode::<Head>(&[FORMAT, b'{', b'}']).is_err());

@@ -23,6 +23,30 @@ pub trait InventoryStore {
     fn range(&self, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, StoreError>;
 }
 
+/// How many keys are read at once when all of a range are looked at.
+const STRETCH: usize = 512;
+
+/// Looks at every key from one on and before another, in order, with its value.
+///
+/// # Errors
+/// When the disk cannot be read, or whoever looks has enough of it.
+pub(super) fn each(
+    store: &(impl InventoryStore + ?Sized),
+    from: &[u8],
+    until: &[u8],
+    mut look: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut next = Some(from.to_vec());
+    while let Some(at) = next {
+        let found = store.range(&at, until, STRETCH)?;
+        for (key, value) in &found {
+            look(key, value)?;
+        }
+        next = found.last().filter(|_| found.len() == STRETCH).map(|(key, _)| [key.as_slice(), &[0]].concat());
+    }
+    Ok(())
+}
+
 /// A store that forgets when the process ends: for tests, and as the plain reading of what a store must do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemoryInventory(BTreeMap<Vec<u8>, Vec<u8>>);
@@ -96,6 +120,29 @@ impl Overlay {
     }
 }
 
+/// A store with what a batch has changed so far, to be read as if that had been committed.
+pub(super) struct Layered<'a, S> {
+    pub store: &'a S,
+    pub overlay: &'a Overlay,
+}
+
+impl<S: InventoryStore> InventoryStore for Layered<'_, S> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.overlay.get(self.store, key)
+    }
+
+    fn range(&self, from: &[u8], until: &[u8], most: usize) -> Result<Vec<Entry>, StoreError> {
+        let (mut read, mut next) = (Vec::new(), Some(from.to_vec()));
+        while let Some(at) = next.filter(|_| read.len() < most) {
+            let (found, more) = self.overlay.stretch(self.store, &at, until, most)?;
+            read.extend(found);
+            next = more;
+        }
+        read.truncate(most);
+        Ok(read)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -126,6 +173,9 @@ mod tests {
                 next = more;
             }
             prop_assert_eq!(read, after.range(&from, &until, usize::MAX).unwrap());
+            let layered = Layered { store: &store, overlay: &overlay };
+            prop_assert_eq!(layered.range(&from, &until, most).unwrap(), after.range(&from, &until, most).unwrap());
+            prop_assert_eq!(layered.get(&from).unwrap(), after.get(&from).unwrap());
         }
     }
 }

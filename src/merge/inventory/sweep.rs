@@ -31,6 +31,11 @@ impl<S: InventoryStore> Step<'_, S> {
         let Some(slot) = slot.filter(|_| complete && (runs || !self.stands(Guard::Fence))) else { return Ok(()) };
         let mut ledger = self.state.ledger(&slot)?;
         let before = ledger.last_complete.replace(ended.epoch);
+        if ledger.known_since.is_none() {
+            ledger.known_since = Some(self.clock);
+            // That someone has none of these, or is in none of them, is known from now on.
+            self.state.cards.borrow_mut().forget_org(self.org);
+        }
         self.state.put_ledger(&slot, &ledger)?;
         // Lists within something have no object of their own that could be missing.
         if slot.collection.grain == Grain::Object { self.missed(&slot, ended.epoch, before) } else { Ok(()) }

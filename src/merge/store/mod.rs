@@ -4,7 +4,7 @@ mod memory;
 mod redb;
 
 pub use self::memory::MemoryStore;
-pub use self::redb::{RedbReader, RedbStore};
+pub use self::redb::{Rebuild, RedbReader, RedbStore};
 
 use std::collections::BTreeMap;
 
@@ -87,6 +87,8 @@ pub struct Changes {
     pub unlisted: Vec<Roster>,
     /// What else is known, by key: the inventory first of all.
     pub writes: Writes,
+    /// What the changelog keeps of itself; no part of the state.
+    pub notes: Writes,
 }
 
 /// A key on a roster.
@@ -151,6 +153,9 @@ pub trait StateReader: InventoryStore + Send + Sync {
     fn roster(&self, roster: &Roster, from: u64, most: usize) -> Result<Vec<String>, StoreError>;
 }
 
+/// What cannot be done with a file that a newer version has written.
+const NEWER: &str = "be opened, as a newer version has written it";
+
 /// The disk under the state store refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the state store cannot {operation}")]
@@ -163,6 +168,11 @@ pub struct StoreError {
 }
 
 impl StoreError {
+    /// Whether a newer version has written the file.
+    pub fn is_newer(&self) -> bool {
+        self.operation == NEWER
+    }
+
     /// Whether somebody else has the file open.
     pub fn is_in_use(&self) -> bool {
         matches!(self.source, ::redb::Error::DatabaseAlreadyOpen)

@@ -54,7 +54,7 @@ fn fits(event: &Event<'_>, entry: &Entry) -> bool {
         Class::ApplicationLifecycle => application_lifecycle::app(event, entry).is_some(),
         Class::ApiActivity => has_actor(event),
         Class::BaseEvent | Class::DetectionFinding | Class::ApplicationError => true,
-        Class::InventoryInfo | Class::UserInventory | Class::CloudResourcesInventoryInfo => false,
+        Class::InventoryInfo | Class::UserInventory | Class::CloudResourcesInventoryInfo | Class::ScanActivity => false,
     }
 }
 

@@ -2,11 +2,14 @@
 
 use uuid::Uuid;
 
+use super::basis::{self, About};
 use super::{Activity, Observed, Related};
 use crate::json::{Document, Value, push_escaped};
+use crate::ocsf::enums::Observable;
 use crate::ocsf::parts::base;
 use crate::ocsf::writer::{Memory, Writer};
 use crate::ocsf::{Class, Options, unmapped};
+use crate::okta::OrgId;
 
 /// Namespace of `metadata.uid`; any constant will do, as long as it never changes.
 const OBSERVATIONS: Uuid = Uuid::from_u128(0x8b0e_6a55_2f0c_4f0e_b7c1_57a9_d3e4_1c96);
@@ -48,7 +51,12 @@ impl Frame<'_> {
         self.head(w, observed);
         let enrichments = class(w);
         w.observables();
-        w.array("enrichments", enrichments);
+        w.array("enrichments", |w| {
+            enrichments(w);
+            if let Some(basis) = observed.basis {
+                basis::write(w, basis, self.about());
+            }
+        });
         self.metadata(w, observed);
         if paper.options.unmapped {
             unmapped::judge(paper.document);
@@ -66,44 +74,78 @@ impl Frame<'_> {
     }
 
     fn head(&self, w: &mut Writer<'_>, observed: &Observed<'_>) {
-        let (activity, name) = match observed.activity {
+        let activity = match observed.activity {
             Activity::Log => (1, "Log"),
             Activity::Collect => (2, "Collect"),
         };
-        let (category, category_name) = self.class.category();
-        let class = self.class.uid();
-        w.number("category_uid", i64::from(category));
-        w.text("category_name", category_name);
-        w.number("class_uid", i64::from(class));
-        w.text("class_name", self.class.caption());
-        w.number("activity_id", activity);
-        w.text("activity_name", name);
-        w.number("type_uid", i64::from(class) * 100 + activity);
-        w.text("type_name", &format!("{}: {name}", self.class.caption()));
-        w.number("time", observed.at);
-        w.fragment(r#""severity_id":1,"severity":"Informational""#);
+        head(w, self.class, activity, observed.at, INFORMATIONAL);
         w.copy("status_code", self.status);
     }
 
+    /// What every record of the class has an observable of.
+    fn about(&self) -> About<'_> {
+        match self.class {
+            Class::UserInventory => About::Observable(Observable::UserUid),
+            Class::InventoryInfo => About::Observable(Observable::DeviceUid),
+            // The first one would be what it is within.
+            _ if self.id.is_none() => About::Collection(self.collection),
+            _ => About::Observable(Observable::ResourceUid),
+        }
+    }
+
     fn metadata(&self, w: &mut Writer<'_>, observed: &Observed<'_>) {
-        w.object("metadata", |w| {
-            w.fragment(r#""version":"1.8.0","product":{"name":"Okta","vendor_name":"Okta"}"#);
-            w.fragment(r#""log_name":"Okta inventory","log_provider":"Okta""#);
-            w.text("uid", self.uid(observed).hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-            w.text("tenant_uid", observed.org.as_str());
-            w.text("event_code", self.collection);
+        metadata(w, observed.org, self.collection, &self.name(observed), |w| {
+            if let Some(uid) = observed.basis.and_then(|basis| basis.correlation(observed.org)) {
+                w.text("correlation_uid", uid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+            }
             w.copy("original_time", self.updated);
-            base::mapping(w);
         });
     }
 
-    /// The same for the same object of the same org at the same time, wherever it is mapped.
-    fn uid(&self, observed: &Observed<'_>) -> Uuid {
+    /// The same for the same object of the same org at the same time and for the same reason, wherever it is mapped.
+    fn name(&self, observed: &Observed<'_>) -> String {
         let within = self.within.map(|within| within.uid).unwrap_or_default();
         let id = self.id.map(Value::decoded).unwrap_or_default();
         // The length tells where one id ends and the other begins.
         let (org, collection, length) = (observed.org, self.collection, within.len());
         let name = format!("{org}\n{collection}\n{}\n{length}\n{within}{id}", observed.at);
-        Uuid::new_v5(&OBSERVATIONS, name.as_bytes())
+        match observed.basis.map(basis::Basis::occasion).filter(|occasion| !occasion.is_empty()) {
+            Some(occasion) => format!("{name}\n{occasion}"),
+            None => name,
+        }
     }
+}
+
+/// How severe what a record says is.
+pub const INFORMATIONAL: &str = r#""severity_id":1,"severity":"Informational""#;
+pub const MEDIUM: &str = r#""severity_id":3,"severity":"Medium""#;
+
+/// The class, the activity, the time and the severity.
+pub fn head(w: &mut Writer<'_>, class: Class, (activity, name): (i64, &str), time: i64, severity: &str) {
+    let (category, category_name) = class.category();
+    let uid = i64::from(class.uid());
+    w.number("category_uid", i64::from(category));
+    w.text("category_name", category_name);
+    w.number("class_uid", uid);
+    w.text("class_name", class.caption());
+    w.number("activity_id", activity);
+    w.text("activity_name", name);
+    w.number("type_uid", uid * 100 + activity);
+    w.text("type_name", &format!("{}: {name}", class.caption()));
+    w.number("time", time);
+    w.fragment(severity);
+}
+
+/// Where a record comes from. Its uid is made of `name`; `more` writes what belongs to the record alone.
+pub fn metadata(w: &mut Writer<'_>, org: &OrgId, code: &str, name: &str, more: impl FnOnce(&mut Writer<'_>)) {
+    let uid = Uuid::new_v5(&OBSERVATIONS, name.as_bytes());
+    w.object("metadata", |w| {
+        w.fragment(r#""version":"1.8.0","product":{"name":"Okta","vendor_name":"Okta"}"#);
+        w.fragment(r#""log_name":"Okta inventory","log_provider":"Okta""#);
+        w.text("uid", uid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        w.text("tenant_uid", org.as_str());
+        w.text("event_code", code);
+        more(w);
+        base::mapping(w);
+    });
 }

@@ -7,29 +7,40 @@
 //!   hold client secrets and keys, which belong in no record. It makes one document of all pieces, so that the writer's
 //!   accounting covers them all: what no attribute took is in `unmapped`, in its place, and an element of a list that
 //!   has a rest there keeps its id there.
+//! - `basis` says on what a record rests and why it is written: what has changed (`differences`), how that came out, when
+//!   each facet was read. `scan`, `drift` and `alert` are records of no object.
 //! - `frame` writes what every record has; `user`, `device` and `resource` the rest.
 //!
 //! What is not known is not said: a fact whose call failed is `None` in [`UserFacts`], and gives no attribute, which is
 //! something else than `Some` of an empty list. The status that Okta gives an object is the record's `status_code`.
 
+mod alert;
+mod basis;
 mod collections;
 mod device;
+mod differences;
+mod drift;
 mod enrichments;
 mod frame;
 mod identity_provider;
 mod resource;
+mod scan;
 mod source;
 mod user;
 mod user_facts;
 mod user_schema;
 
+pub use alert::AlertFacts;
+pub use basis::{Basis, Cause, Change, FacetReading, Said};
 pub use collections::{COLLECTIONS, Collection};
+pub use drift::DriftFacts;
+pub use scan::{ScanFacts, ScanPhase, Scanned, scan_uid};
 pub use user_schema::UserSchema;
 
 use std::fmt;
 
 use super::privacy::{Privacy, Values};
-use super::writer::{Memory, TIMES, saying};
+use super::writer::{Memory, TIMES, Writer, saying};
 use super::{Class, Options};
 use crate::json::{JsonFault, Tape};
 use crate::okta::OrgId;
@@ -54,12 +65,18 @@ pub struct Observed<'a> {
     pub at: i64,
     /// What the record reports.
     pub activity: Activity,
+    /// On what it rests and why it is written, where that is known.
+    pub basis: Option<&'a Basis<'a>>,
 }
 
 impl Observed<'_> {
     fn check(&self) -> Result<(), InventoryError> {
-        if TIMES.contains(&self.at) { Ok(()) } else { Err(InventoryError::AbsurdTime) }
+        check(self.at)
     }
+}
+
+fn check(at: i64) -> Result<(), InventoryError> {
+    if TIMES.contains(&at) { Ok(()) } else { Err(InventoryError::AbsurdTime) }
 }
 
 /// A user and what else is known of them. `None` is not known, which is something else than known to be empty.
@@ -142,6 +159,9 @@ pub enum InventoryError {
     /// A time that nothing can have been observed at.
     #[error("it was observed before 1973 or after 2286")]
     AbsurdTime,
+    /// There is no mapping for the objects of its collection.
+    #[error("the objects of its collection have no mapping")]
+    UnknownCollection,
 }
 
 impl InventoryError {
@@ -152,6 +172,7 @@ impl InventoryError {
             Self::NotObject(_) => "inventory_not_object",
             Self::MissingId(_) => "inventory_missing_id",
             Self::AbsurdTime => "inventory_absurd_time",
+            Self::UnknownCollection => "inventory_unknown_collection",
         }
     }
 }
@@ -199,6 +220,12 @@ impl InventoryMapper {
         pseudonyms.rewrite(&document, &values, &mut veiled);
         self.text = veiled;
         Ok(())
+    }
+
+    /// Changes what is added besides the object.
+    pub fn set_options(&mut self, options: Options) {
+        let raw_data = options.raw_data && self.privacy.is_none();
+        self.options = Options { raw_data, ..options };
     }
 
     /// Appends the record of a user to `out`: one line of JSON without the line end. On an error nothing is appended.
@@ -283,6 +310,44 @@ impl InventoryMapper {
         };
         let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, out };
         Ok(frame.write(observed, paper, |w| resource::write(w, root, &resource, facts)))
+    }
+
+    /// Appends a mark about a snapshot.
+    ///
+    /// # Errors
+    /// When it has a time that nothing can have been read at.
+    pub fn scan(&mut self, facts: &ScanFacts<'_>, out: &mut Vec<u8>) -> Result<Class, InventoryError> {
+        check(facts.epoch)?;
+        self.note(facts.at, out, |w| scan::write(w, facts))?;
+        Ok(Class::ScanActivity)
+    }
+
+    /// Appends a finding about a change that no event announced.
+    ///
+    /// # Errors
+    /// As of [`InventoryMapper::scan`].
+    pub fn drift(&mut self, facts: &DriftFacts<'_>, out: &mut Vec<u8>) -> Result<Class, InventoryError> {
+        facts.between.0.map_or(Ok(()), check)?;
+        self.note(facts.between.1, out, |w| drift::write(w, facts))?;
+        Ok(Class::DetectionFinding)
+    }
+
+    /// Appends an alert about the reading of the inventory.
+    ///
+    /// # Errors
+    /// As of [`InventoryMapper::scan`].
+    pub fn alert(&mut self, facts: &AlertFacts<'_>, out: &mut Vec<u8>) -> Result<Class, InventoryError> {
+        self.note(facts.at, out, |w| alert::write(w, facts))?;
+        Ok(Class::ApplicationError)
+    }
+
+    /// Appends a record that is of no object.
+    fn note(&mut self, at: i64, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) -> Result<(), InventoryError> {
+        check(at)?;
+        let mut writer = Writer::new(out, &mut self.memory);
+        write(&mut writer);
+        writer.finish();
+        Ok(())
     }
 }
 

@@ -28,7 +28,7 @@ fn every_activity_is_one_of_its_class() {
         let entry = types.find(name).1;
         let class = &facts["classes"][entry.class.name()];
         assert!(class.is_object() && class["deprecated"] != true, "{name}: {:?}", entry.class);
-        assert!(!entry.class.is_inventory(), "{name} is an event, not an inventory");
+        assert!(entry.class.is_of_events(), "{name} is an event, not an inventory");
         let activities = attribute(&facts, "classes", entry.class.name(), "activity_id");
         let caption = activities["enum"][entry.activity_id.to_string()].as_str();
         match entry.activity_id {

@@ -11,6 +11,9 @@ pub struct Policy {
     pub urgent_share: Option<f64>,
     /// The part of what we may use that is kept for fetches and polls until their time in the window is over.
     pub reserve: f64,
+    /// Calls of each window that are left to another process of ours, such as the worker whose live poll is in the same
+    /// bucket: our own stay so far below `share`, and theirs find room up to it.
+    pub spare: u32,
     /// Calls in flight at once, to begin with.
     pub concurrency_start: u32,
     /// Calls in flight at once, at most.
@@ -24,6 +27,7 @@ impl Default for Policy {
             urgent_share: None,
             // 6 of the 60 calls that half of /logs gives in a minute: a poll every ten seconds.
             reserve: 0.1,
+            spare: 0,
             // 15 in flight at 0.9 s are 1,000 calls a minute: more than half of all but one published bucket.
             concurrency_start: 15,
             // Under the 35 of the smallest kind of org, and less than half of the 75 of the others.
@@ -41,14 +45,15 @@ impl Policy {
             share,
             urgent_share: self.urgent_share.map(|urgent| fraction(urgent).max(share)),
             reserve: fraction(self.reserve).min(0.5),
+            spare: self.spare,
             concurrency_start: self.concurrency_start.clamp(1, concurrency_max),
             concurrency_max,
         }
     }
 
-    /// How many calls of `limit` may be used by us.
+    /// How many calls of `limit` may be used by us: one at least, whatever is to be spared.
     pub(super) fn permitted(&self, limit: u32) -> u32 {
-        part_of(limit, self.share)
+        part_of(limit, self.share).saturating_sub(self.spare).max(1)
     }
 
     /// How many calls of `limit` may be used by all, as far as we add to them.
@@ -90,6 +95,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_spared_is_ours_to_leave_and_not_taken_from_the_line() {
+        let policy = Policy { spare: 2, ..Policy::default() };
+        assert_eq!((policy.permitted(120), policy.line(120, false)), (58, 60));
+        assert_eq!(policy.permitted(4), 1, "one call a minute still reads");
+    }
+
+    #[test]
     fn a_reserve_is_between_two_calls_and_half() {
         let policy = Policy::default();
         for (permitted, reserve) in [(0, 0), (1, 0), (2, 1), (3, 1), (10, 2), (60, 6), (600, 60)] {
@@ -99,10 +111,10 @@ mod tests {
 
     #[test]
     fn numbers_out_of_bounds_are_brought_back() {
-        let wild =
-            Policy { share: 7.0, urgent_share: Some(f64::NAN), reserve: 3.0, concurrency_start: 0, concurrency_max: 0 };
-        let tame =
-            Policy { share: 1.0, urgent_share: Some(1.0), reserve: 0.5, concurrency_start: 1, concurrency_max: 1 };
+        let none = Policy { spare: 0, concurrency_start: 0, concurrency_max: 0, ..Policy::default() };
+        let wild = Policy { share: 7.0, urgent_share: Some(f64::NAN), reserve: 3.0, ..none };
+        let one = Policy { spare: 0, concurrency_start: 1, concurrency_max: 1, ..Policy::default() };
+        let tame = Policy { share: 1.0, urgent_share: Some(1.0), reserve: 0.5, ..one };
         assert_eq!(wild.in_bounds(), tame);
     }
 }

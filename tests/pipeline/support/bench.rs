@@ -178,12 +178,13 @@ impl Bench {
         records.map(|record| record["metadata"]["original_event_uid"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The uuids of all published records and how often each is there.
+    /// The uuids of the published records of all events and how often each is there.
     pub fn published(&self) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
         for record in self.tail(&[]) {
-            let uuid = record["value"]["metadata"]["original_event_uid"].as_str().unwrap().to_owned();
-            *found.entry(uuid).or_default() += 1;
+            if let Some(uuid) = record["value"]["metadata"]["original_event_uid"].as_str() {
+                *found.entry(uuid.to_owned()).or_default() += 1;
+            }
         }
         found
     }

@@ -1,6 +1,7 @@
 //! What the tests share: the stack's addresses, a bench of its own for each test, and the worker as a process.
 
 mod bench;
+pub mod bridge;
 mod proxy;
 #[path = "../../support/mod.rs"]
 mod shared;
@@ -11,7 +12,7 @@ pub use shared::org::Org;
 pub use shared::worker::Worker;
 pub use shared::{block_on, serve, until};
 
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// An address that `localstack/stack.py run` gives to its command.
 pub fn stack(name: &str) -> String {
@@ -34,4 +35,11 @@ pub fn broker() -> RwLockReadGuard<'static, ()> {
 
 pub fn broker_alone() -> RwLockWriteGuard<'static, ()> {
     BROKER.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// There is one event bus with a queue behind it, so one org at a time streams to it.
+static STREAM: Mutex<()> = Mutex::new(());
+
+pub fn stream_alone() -> MutexGuard<'static, ()> {
+    STREAM.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,13 +1,19 @@
 //! A small world around the inventory: one org, told of in records.
 
+mod knowing;
+mod measured;
+mod oracle;
+mod past;
 mod properties;
 mod races;
+mod reports;
 mod sweeps;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::guards::Guard;
+use super::reports::Report;
 use super::slot::by_facet;
 use super::*;
 use crate::landing::{self, Grain, LandingRecord, Observation, Origin};
@@ -16,6 +22,7 @@ use crate::okta::OrgId;
 
 pub(super) const USER: &str = "user.core";
 pub(super) const FACTORS: &str = "user.factors";
+pub(super) const MEMBERS: &str = "group.members";
 
 /// A moment, in seconds of the world.
 pub(super) const fn s(seconds: i64) -> i64 {
@@ -40,6 +47,7 @@ pub(super) struct World {
     pub store: MemoryInventory,
     pub inventory: Inventory,
     pub outputs: Vec<Output>,
+    pub reports: Vec<Report>,
     pub counts: Vec<Counts>,
     /// The log's clock; each record is landed a millisecond after the one before.
     pub clock: i64,
@@ -60,12 +68,13 @@ impl World {
         let mut inventory = Inventory::new(settings);
         inventory.guards.without = without;
         let (store, outputs, counts) = (MemoryInventory::default(), Vec::new(), Vec::new());
-        Self { store, inventory, outputs, counts, clock: s(0), org: org(), events: 0 }
+        Self { store, inventory, outputs, reports: Vec::new(), counts, clock: s(0), org: org(), events: 0 }
     }
 
     /// Takes a record in a batch of its own; gives what came out.
     pub fn take(&mut self, record: &LandingRecord, fresh: bool) -> Vec<Output> {
         let outputs = self.inventory.apply(record, fresh, &self.store).unwrap();
+        self.reports.extend(self.inventory.report(record, outputs.clone(), &self.store).unwrap());
         let batch = self.inventory.finish();
         self.store.commit(batch.writes);
         self.counts.push(batch.counts);
@@ -183,7 +192,7 @@ impl World {
     /// What is to be fetched, as facet and key.
     pub fn due(&self) -> Vec<(&'static str, String)> {
         let settings = Settings::default();
-        let due = due(&self.store, &settings, &self.org, i64::MAX / 2, usize::MAX).unwrap();
+        let due = due(&self.store, &settings, &self.org, i64::MAX / 2, None, usize::MAX).unwrap();
         let waits = |intent: &Intent| intent.ask != Ask::Changes { since: None };
         due.into_iter().filter(waits).map(|intent| (intent.slot.facet(), intent.slot.key)).collect()
     }

@@ -8,11 +8,32 @@ use crate::landing::LandingRecord;
 /// Something that happens to one of a few slots, at a moment.
 #[derive(Debug, Clone)]
 enum Happening {
-    Listed { key: u8, says: u8, age: u8 },
-    Fetched { key: u8, says: Option<u8> },
-    Sent { key: u8 },
-    Hint { key: u8, history: bool },
-    Page { part: u8, last: bool, says: u8 },
+    Listed {
+        key: u8,
+        says: u8,
+        age: u8,
+    },
+    Fetched {
+        key: u8,
+        says: Option<u8>,
+    },
+    Sent {
+        key: u8,
+    },
+    Hint {
+        key: u8,
+        history: bool,
+    },
+    /// An event names someone, and says nothing of them.
+    Named {
+        key: u8,
+        history: bool,
+    },
+    Page {
+        part: u8,
+        last: bool,
+        says: u8,
+    },
     Begun,
     Complete,
 }
@@ -23,7 +44,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (key.clone(), 0..3u8, 0..90u8).prop_map(|(key, says, age)| Happening::Listed { key, says, age }),
         3 => (key.clone(), prop::option::weighted(0.7, 0..3u8)).prop_map(|(key, says)| Happening::Fetched { key, says }),
         3 => key.clone().prop_map(|key| Happening::Sent { key }),
-        3 => (key, any::<bool>()).prop_map(|(key, history)| Happening::Hint { key, history }),
+        3 => (key.clone(), any::<bool>()).prop_map(|(key, history)| Happening::Hint { key, history }),
+        2 => (key, any::<bool>()).prop_map(|(key, history)| Happening::Named { key, history }),
         2 => (0..3u8, any::<bool>(), 0..3u8).prop_map(|(part, last, says)| Happening::Page { part, last, says }),
         1 => Just(Happening::Begun),
         1 => Just(Happening::Complete),
@@ -38,7 +60,7 @@ fn records(happenings: &[Happening]) -> Vec<LandingRecord> {
     for (number, happening) in happenings.iter().enumerate() {
         let now = s(10 * (number as i64 + 1));
         world.clock = now;
-        let name = |key: u8| format!("00u{key}");
+        let name = |key: u8| format!("00u{key:017}");
         let says = |says: u8| object(&says.to_string(), now - i64::from(says) * 20_000);
         let observe = |world: &mut World, origin, seen: Seen<'_>| {
             world.record(origin, seen.content(), seen.value.as_bytes().to_vec())
@@ -62,8 +84,12 @@ fn records(happenings: &[Happening]) -> Vec<LandingRecord> {
                 let origin = if *history { Origin::Command } else { Origin::Sqs };
                 world.event_record(origin, "user.account.update_profile", &[("User", &name(*key))], now)
             }
+            Happening::Named { key, history } => {
+                let origin = if *history { Origin::Backfill } else { Origin::Poll };
+                world.event_record(origin, "user.session.start", &[("User", &name(*key))], now - 5_000)
+            }
             Happening::Page { part, last, says } => {
-                let value = format!(r#"["{says}"]"#);
+                let value = format!(r#"["{}"]"#, name(*says));
                 let seen = Seen::object("group.members", "00g1", &value, now);
                 let seen = Seen { part: u32::from(*part), last: *last, epoch: Some(epoch), ..seen };
                 observe(&mut world, Origin::Snapshot, seen)
@@ -170,6 +196,51 @@ proptest! {
         }
         let expected = truth(&history, gone, s(300)).map(|version| object(&version.to_string(), history[version]));
         prop_assert_eq!(world.body(USER, "00u1"), expected);
+    }
+
+    /// Whatever was seen of something that is there and has a version: old and new, overlapping, of one second or of one
+    /// time, in lists or by itself, even what no Okta would show.
+    #[test]
+    fn any_sightings_of_what_has_a_version_end_in_the_same_one_in_any_order_and_number(
+        seen in prop::collection::vec((0..4u8, 0..3i64, 0..200_000i64, 0..5_000i64, any::<bool>()), 1..12),
+        order in Just((0..24usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let folded = |order: &[usize]| {
+            let mut world = World::new();
+            for place in order {
+                let (says, lu, at, took, fetched) = seen[*place % seen.len()];
+                let value = object(&says.to_string(), s(lu));
+                let as_of = (s(0) + at, s(0) + at + took);
+                let origin = if fetched { Origin::Fetch } else { Origin::Snapshot };
+                world.observed(origin, Seen { as_of, ..Seen::object(USER, "00u1", &value, 0) });
+            }
+            let head = head(&world.store, &slot(USER, "00u1")).unwrap().unwrap();
+            (world.body(USER, "00u1"), head.version().map(|version| (version.lu, version.as_of.0, version.hash)))
+        };
+        let in_order: Vec<usize> = (0..seen.len()).collect();
+        // Each comes two times or more.
+        prop_assert_eq!(folded(&order), folded(&in_order));
+    }
+
+    /// Of what has no version: however the others overlap, one that was read wholly after them is what stays.
+    #[test]
+    fn a_reading_after_all_others_is_what_stays_in_any_order_and_number(
+        seen in prop::collection::vec((0..4u8, 0..100_000i64, 0..50_000i64, any::<bool>()), 0..12),
+        last in any::<bool>(),
+        order in Just((0..26usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let mut seen = seen;
+        // Lists are taken to be older than they are, by less than this.
+        seen.push((9, 300_000, 1_000, last));
+        let mut world = World::new();
+        for place in order {
+            let (says, at, took, fetched) = seen[place % seen.len()];
+            let value = format!(r#"[{{"id":"{says}"}}]"#);
+            let as_of = (s(0) + at, s(0) + at + took);
+            let origin = if fetched { Origin::Fetch } else { Origin::Audit };
+            world.observed(origin, Seen { as_of, ..Seen::object(FACTORS, "00u1", &value, 0) });
+        }
+        prop_assert_eq!(world.body(FACTORS, "00u1"), Some(r#"[{"id":"9"}]"#.to_owned()));
     }
 
     /// Of what has no version, readings that do not overlap, the lag of lists included, end in the last one.

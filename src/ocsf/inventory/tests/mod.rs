@@ -1,6 +1,7 @@
 //! The mapping of the inventory from the outside: objects in, records out.
 //!
 //! - `golden`: whole records, as files to read.
+//! - `basis`: why a record is written, and the records that are of no object.
 //! - `rules`: one rule a test, with the values that matter.
 //! - `secrets`: what belongs in no record is in none.
 //! - `accounting`: no leaf of an object is lost.
@@ -8,6 +9,7 @@
 //! - `examples`: the examples of Okta's API description.
 
 mod accounting;
+mod basis;
 mod examples;
 mod golden;
 mod properties;
@@ -46,7 +48,7 @@ impl Case {
     fn bytes(&self, options: Options) -> Result<Vec<u8>, InventoryError> {
         let org = OrgId::new("acme");
         let activity = if self.0["activity"] == "Log" { Activity::Log } else { Activity::Collect };
-        let observed = Observed { org: &org, at: AT, activity };
+        let observed = Observed { org: &org, at: AT, activity, basis: None };
         let object = self.0["object"].to_string();
         let mut mapper = InventoryMapper::new(options);
         let mut out = Vec::new();

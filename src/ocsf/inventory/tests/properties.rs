@@ -141,7 +141,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_named_error_or_a_valid_record(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
         let org = OrgId::new("acme");
-        let observed = Observed { org: &org, at: AT, activity: Activity::Log };
+        let observed = Observed { org: &org, at: AT, activity: Activity::Log, basis: None };
         let mut out = Vec::new();
         let groups = [&bytes[..]];
         let facts = UserFacts { user: br#"{"id":"00u1"}"#, groups: Some(&groups), ..UserFacts::default() };

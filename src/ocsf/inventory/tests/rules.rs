@@ -224,7 +224,7 @@ fn the_uid_tells_orgs_collections_parents_objects_and_times_apart() {
         let (org, object) = (OrgId::new(org), json!({"id": object}).to_string());
         let within = within.map(|uid| Related { collection: Collection::find("apps").unwrap(), uid });
         let facts = ResourceFacts { object: object.as_bytes(), within, ..ResourceFacts::default() };
-        let observed = Observed { org: &org, at, activity: Activity::Log };
+        let observed = Observed { org: &org, at, activity: Activity::Log, basis: None };
         let mut out = Vec::new();
         let collection = Collection::find(collection).unwrap();
         InventoryMapper::new(KEPT).resource(&observed, collection, &facts, &mut out).unwrap();
@@ -246,7 +246,7 @@ fn the_uid_tells_orgs_collections_parents_objects_and_times_apart() {
 #[test]
 fn what_cannot_be_a_record_is_a_named_error_and_appends_nothing() {
     let org = OrgId::new("acme");
-    let observed = Observed { org: &org, at: AT, activity: Activity::Collect };
+    let observed = Observed { org: &org, at: AT, activity: Activity::Collect, basis: None };
     let mut mapper = InventoryMapper::new(KEPT);
     let mut out = b"before".to_vec();
     let deep = format!("{{\"id\":1,\"x\":{}1{}}}", "[".repeat(60), "]".repeat(60));

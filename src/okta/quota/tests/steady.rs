@@ -67,6 +67,22 @@ fn half_of_a_bucket_is_used_and_never_more() {
 }
 
 #[test]
+fn what_is_spared_is_left_in_every_window_and_the_rest_is_used() {
+    over_seeds("half of a bucket but two calls", |seed| {
+        let mut dice = Dice(seed);
+        let nature = nature(&mut dice);
+        let policy = Policy { spare: 2, reserve: 0.0, ..Policy::default() };
+        let work = vec![endless(Priority::Snapshot, "/api/v1/logs", 0)];
+        let mut world = World::new(seed, policy, &[nature], dice.pick(&[120, 250, 500, 900]), work);
+        world.run_for(6 * MINUTES);
+        let permitted = nature.limit / 2 - 2;
+        assert_eq!(world.refused(), 0, "seed {seed}");
+        assert!(world.buckets[0].windows.iter().all(|w| w.ours <= permitted), "seed {seed}: nothing is spared");
+        (use_of(&world, permitted), world.sources[0].made)
+    });
+}
+
+#[test]
 fn all_of_a_principals_own_half_is_used_without_a_refusal() {
     over_seeds("all of a principal's half", |seed| {
         let mut world = world(seed, 1.0, Some(0.5)).with_others(0, 2_000);

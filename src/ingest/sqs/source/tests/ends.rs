@@ -1,6 +1,6 @@
 //! A landing log and a sink that do as they are told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::ack::{Ack, Delivery, NotDelivered};
 use crate::error::ExitStatus;
 use crate::landing::{Content, LandingLog, LandingRecord, Refused};
-use crate::publish::{Busy, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::publish::{Busy, Found, OutputRecord, PublishError, Rejected, Sink, SourceId};
 
 /// What becomes of what is offered.
 #[derive(Clone, Copy)]
@@ -128,7 +128,7 @@ impl Sink for End {
         unreachable!("ingest seals nothing")
     }
 
-    fn recover(&self, _: i32, _: u64, _: &[u8], _: &dyn Fn() -> bool) -> Result<BTreeSet<SourceId>, PublishError> {
+    fn recover(&self, _: i32, _: u64, _: &[u8], _: &dyn Fn() -> bool) -> Result<Found, PublishError> {
         unreachable!("ingest recovers nothing")
     }
 }

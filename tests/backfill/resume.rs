@@ -1,0 +1,142 @@
+//! A job that was killed or stopped goes on where it was.
+
+use crate::bench::{Bench, LOGS, a_day, org, truth};
+
+/// Every point between two steps, at its first, and at a later time.
+const POINTS: [&str; 10] = [
+    "backfill_page_landed",
+    "backfill_page_landed:9",
+    "backfill_page_noted",
+    "backfill_page_noted:11",
+    "backfill_job_written",
+    "backfill_job_written:5",
+    "backfill_slice_marked",
+    "backfill_slice_marked:4",
+    "backfill_slice_kept",
+    "backfill_slice_kept:6",
+];
+
+#[test]
+fn a_crash_between_any_two_steps_loses_nothing_and_reads_no_finished_slice_again() {
+    // Two pages a slice on average, in eight slices.
+    let org = org(12_000, &[]);
+    let (arguments, since, until) = a_day(&org);
+    let events = truth(&org, since, until);
+    for point in POINTS {
+        let bench = Bench::of(&org);
+        let before = org.answered(LOGS, 0);
+        let died = bench.start(&arguments, Some(point)).end();
+        assert_eq!(died.status, None, "{point} was not reached: {}", died.said);
+        let landed = bench.landed();
+        let finished = landed.slices();
+        drop(landed);
+        bench.backfill(&arguments).assert_read();
+        let calls = org.answered(LOGS, 0) - before;
+        // All pages, the samples, two first calls, and for each of the four readers the page that it was at.
+        let most = 16 + 8 + 8 + 2 + 2 * 4;
+        assert!(calls <= most, "{point}: {calls} calls, when {} slices were finished", finished.len());
+        assert_eq!(bench.landed().events(), events, "{point}");
+        let marks = bench.landed().assert_marks_cover(since, until);
+        assert!(finished.iter().all(|mark| marks.contains(mark)), "{point}: a finished slice counts otherwise now");
+        bench.assert_published_once(&events);
+    }
+}
+
+#[test]
+fn kills_at_any_moment_lose_nothing() {
+    let org = org(8_000, &["--latency-ms", "80"]);
+    let bench = Bench::of(&org);
+    let (arguments, since, until) = a_day(&org);
+    for pages in [2, 6, 12] {
+        let running = bench.start(&arguments, None);
+        org.until_answered(LOGS, pages);
+        running.kill();
+        assert_eq!(running.end().status, None);
+    }
+    bench.backfill(&arguments).assert_read();
+    let events = truth(&org, since, until);
+    assert_eq!(bench.landed().events(), events);
+    bench.landed().assert_marks_cover(since, until);
+    bench.assert_published_once(&events);
+}
+
+#[test]
+fn ctrl_c_finishes_the_page_and_says_how_to_go_on() {
+    let org = org(8_000, &["--latency-ms", "300"]);
+    let bench = Bench::of(&org);
+    let (arguments, since, until) = a_day(&org);
+    let running = bench.start(&arguments, None);
+    org.until_answered(LOGS, 6);
+    running.interrupt();
+    let stopped = running.end();
+    stopped.assert_refused(1, &["stopped before all was read", "run the same command again: it goes on"]);
+    assert_eq!(stopped.org("acme")["outcome"], "stopped");
+    let kept = stopped.org("acme")["pages"].as_u64().unwrap();
+    assert!(kept >= 3, "what had come is landed and noted: {kept} pages");
+    let before = org.answered(LOGS, 0);
+    let told = bench.backfill(&arguments);
+    let pages = told.assert_read()["pages"].as_u64().unwrap();
+    // One first call and eight samples; what was under way and given up is asked for again.
+    assert!(org.answered(LOGS, 0) - before <= pages - kept + 1 + 8, "pages that had landed were read again");
+    bench.assert_published_once(&truth(&org, since, until));
+}
+
+#[test]
+fn words_that_mean_a_time_before_now_go_on_with_what_they_meant() {
+    let org = org(8_000, &["--latency-ms", "150"]);
+    let bench = Bench::of(&org);
+    let arguments = ["--org", "acme", "--since", "26h"];
+    let running = bench.start(&arguments, None);
+    org.until_answered(LOGS, 5);
+    running.kill();
+    running.end();
+    org.advance(1_800);
+    let told = bench.backfill(&arguments);
+    let acme = told.assert_read();
+    let (since, until) = (acme["since"].as_i64().unwrap(), acme["until"].as_i64().unwrap());
+    assert!(until < org.now_ms() - 5_000_000, "the end is that of the first run");
+    assert_eq!(bench.landed().events(), truth(&org, since, until));
+}
+
+#[test]
+fn a_job_file_that_names_another_place_leads_nowhere() {
+    let org = org(8_000, &["--latency-ms", "100"]);
+    let bench = Bench::of(&org);
+    let (arguments, since, until) = a_day(&org);
+    let running = bench.start(&arguments, None);
+    org.until_answered(LOGS, 5);
+    running.interrupt();
+    running.end();
+    let folder = bench.folder().join("data/backfill");
+    let file = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let file = file.into_iter().find(|path| path.extension().is_some_and(|name| name == "json")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\"/api/v1/logs?"), "no slice was in its middle: {text}");
+    for place in ["/api/v1/users?", "https://evil.example/api/v1/logs?"] {
+        std::fs::write(&file, text.replacen("\"/api/v1/logs?", &format!("\"{place}"), 1)).unwrap();
+        let counted = bench.folder().join("other");
+        std::fs::create_dir_all(counted.join("counted")).unwrap();
+        std::fs::copy(&file, counted.join("counted").join(file.file_name().unwrap())).unwrap();
+        let state = ["--count-only".to_owned(), "--state".to_owned(), counted.display().to_string()];
+        bench.backfill(&[&arguments[..], &state].concat()).assert_read();
+    }
+    assert_eq!(org.answered("GET /api/v1/users", 0), 0);
+    std::fs::write(&file, &text).unwrap();
+    bench.backfill(&arguments).assert_read();
+    assert_eq!(bench.landed().events(), truth(&org, since, until));
+}
+
+#[test]
+fn a_broken_job_file_is_told_and_not_guessed_at() {
+    let org = org(300, &[]);
+    let bench = Bench::of(&org);
+    let (arguments, ..) = a_day(&org);
+    bench.backfill(&arguments).assert_read();
+    let folder = bench.folder().join("data/backfill");
+    for file in std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|name| name == "json") {
+            std::fs::write(file, "{\"version\":1").unwrap();
+        }
+    }
+    bench.backfill(&arguments).assert_refused(74, &["cannot be read", "remove it to read everything anew"]);
+}
