@@ -38,7 +38,13 @@ async fn main() -> anyhow::Result<()> {
     let topics = TopicsConfig { create: true, partitions: 3, replication_factor: 1, min_insync_replicas: 1 };
     let kafka = KafkaConfig { brokers: arguments.brokers, topics: topics.clone(), ..KafkaConfig::default() };
     let cluster = Cluster::new(&kafka, "bare-pump", &aws).await?;
-    let topic = TopicSpec { name: arguments.topic.clone(), min_partitions: None, retention_ms: None, compacted: false, settings: &[] };
+    let topic = TopicSpec {
+        name: arguments.topic.clone(),
+        min_partitions: None,
+        retention_ms: None,
+        compacted: false,
+        settings: &[],
+    };
     let health = Health::default().component("kafka");
     ensure_topics(&cluster, &topics, &[topic], &health, &CancellationToken::new()).await?;
     let producer = Producer::start(&cluster)?;

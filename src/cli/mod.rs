@@ -11,6 +11,7 @@ mod here;
 mod lines;
 mod moving;
 mod orgs;
+mod reprocess;
 mod run;
 mod show;
 mod status;
@@ -56,6 +57,7 @@ enum Command {
     Status(status::Status),
     Show(show::Show),
     Backfill(backfill::Backfill),
+    Reprocess(reprocess::Reprocess),
     Tail(tail::Tail),
     Config(config::ConfigCommand),
     Bench(bench::Bench),
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Status(status) => status.main(),
         Command::Show(show) => show.main(),
         Command::Backfill(backfill) => backfill.main(),
+        Command::Reprocess(reprocess) => reprocess.main(),
         Command::Tail(tail) => tail.main(),
         Command::Config(config) => config.main(),
         Command::Bench(bench) => bench.main(),

@@ -26,6 +26,8 @@ pub struct Arrived {
     pub published: i64,
     /// The LogEvent JSON, exactly as it stood in the body.
     pub value: Vec<u8>,
+    /// Whether the envelope says that a replay of an archive sent it: then it tells of the past.
+    pub replayed: bool,
 }
 
 /// One thing that can never be landed.
@@ -82,6 +84,9 @@ struct Shape<'a> {
     source: Text<'a>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
+    /// Only there in what a replay sends, whose `id` is another one than the event's first time.
+    #[serde(borrow, rename = "replay-name")]
+    replay: Option<&'a RawValue>,
     #[serde(borrow, rename = "Type", default)]
     sns_type: Text<'a>,
     #[serde(borrow, rename = "Message", default)]
@@ -148,7 +153,10 @@ fn decode_shape(body: &[u8], shape: &Shape<'_>, orgs: &QueueOrgs) -> Vec<Result<
     let whole = |reason, detail: String| vec![Err(Poison { reason, detail, bytes: body.to_vec() })];
     if let (Some(detail), Some(source)) = (shape.detail, shape.source.get()) {
         return match orgs.by_source(source) {
-            Some(org) => vec![event(detail.get().as_bytes(), org, body)],
+            Some(org) => {
+                let arrived = event(detail.get().as_bytes(), org, body);
+                vec![arrived.map(|arrived| Arrived { replayed: shape.replay.is_some(), ..arrived })]
+            }
             None => whole("foreign_source", format!("no org of this queue has the source {source:?}")),
         };
     }
@@ -182,7 +190,7 @@ pub fn log_event(bytes: &[u8], org: &OrgId, most: usize) -> Result<Arrived, Pois
 fn event(bytes: &[u8], org: &OrgId, received: &[u8]) -> Result<Arrived, Poison> {
     let poison = |(reason, detail): Unfit| Poison { reason, detail: detail.into(), bytes: received.to_vec() };
     let (uuid, published) = identify(bytes).map_err(poison)?;
-    Ok(Arrived { org: org.clone(), uuid, published, value: bytes.to_vec() })
+    Ok(Arrived { org: org.clone(), uuid, published, value: bytes.to_vec(), replayed: false })
 }
 
 /// Why something is no LogEvent: a reason code and more for people.
@@ -248,6 +256,17 @@ mod tests {
             assert_eq!(arrived.value, EVENT.as_bytes(), "{body}");
             assert_eq!((arrived.org.as_str(), arrived.published), ("acme", 1_723_564_700_353));
         }
+    }
+
+    #[test]
+    fn an_event_of_a_replay_is_the_same_event_and_said_to_be_replayed() {
+        let live = envelope("aws.partner/okta.com/acme/logs");
+        let replayed = live.replace(r#""id":"1","#, r#""id":"2","replay-name":"last-week","#);
+        let of = |body: &str| decode(body.as_bytes(), &acme())[0].clone().unwrap();
+        assert!(!of(&live).replayed && of(&replayed).replayed);
+        assert_eq!(Arrived { replayed: false, ..of(&replayed) }, of(&live), "the envelope's id is nothing to us");
+        let sns = json!({"Type": "Notification", "Message": replayed}).to_string();
+        assert!(of(&sns).replayed);
     }
 
     #[test]

@@ -468,7 +468,7 @@ impl LandingPartition for KafkaPartition {
     }
 }
 
-fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
+pub(super) fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
     let header = |name: &str| {
         let headers = message.headers()?;
         let found = headers.iter().find(|header| header.key == name)?;
@@ -481,7 +481,7 @@ fn read(message: &BorrowedMessage<'_>) -> LandedRecord {
     }
 }
 
-fn offset(offset: u64) -> Offset {
+pub(super) fn offset(offset: u64) -> Offset {
     Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
 }
 
@@ -489,7 +489,7 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
     list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
 }
 
-fn failure(what: String, error: KafkaError) -> LandingError {
+pub(super) fn failure(what: String, error: KafkaError) -> LandingError {
     LandingError { what, class: Class::Retry, source: Some(Box::new(error)) }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod kafka;
 pub mod local;
+pub mod range;
 mod record;
 
 pub use record::{Content, Grain, LandedRecord, LandingRecord, MalformedRecord, Observation, Origin, RECORD_VERSION};

@@ -9,12 +9,21 @@ pub struct KafkaSink {
     cluster: Cluster,
     producer: Producer,
     topics: Topics,
+    /// The reprocessing that writes, if it is none of the owners of the partitions.
+    reprocessing: Option<String>,
 }
 
 impl KafkaSink {
     /// The topics must exist.
     pub fn new(cluster: Cluster, producer: Producer, topics: Topics) -> Self {
-        Self { cluster, producer, topics }
+        Self { cluster, producer, topics, reprocessing: None }
+    }
+
+    /// Marks every record with the header `reprocess`, so that it is not taken for one of the partition's owners'.
+    #[must_use]
+    pub fn reprocessing(mut self, id: &str) -> Self {
+        self.reprocessing = Some(id.to_owned());
+        self
     }
 }
 
@@ -22,6 +31,7 @@ impl Sink for KafkaSink {
     fn publish(&self, record: &OutputRecord, ack: Ack) -> Result<(), Busy> {
         let landing = record.source.to_string();
         let mut headers = vec![("landing", landing.as_bytes())];
+        headers.extend(self.reprocessing.as_ref().map(|id| ("reprocess", id.as_bytes())));
         let payload = match &record.body {
             Body::Record(json) => Some(json.as_slice()),
             Body::Tombstone { cause } => {
@@ -43,6 +53,7 @@ impl Sink for KafkaSink {
     fn quarantine(&self, rejected: &Rejected, from: Option<SourceId>, ack: Ack) -> Result<(), Busy> {
         let mut headers = rejected.headers();
         headers.extend(from.map(|source| ("landing", source.to_string())));
+        headers.extend(self.reprocessing.clone().map(|id| ("reprocess", id)));
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let message = Outgoing {
             topic: self.topics.quarantine(),
@@ -62,6 +73,6 @@ impl Sink for KafkaSink {
     }
 
     fn recover(&self, partition: i32, from: u64, _: &[u8], stopped: &dyn Fn() -> bool) -> Result<Found, PublishError> {
-        scan_tails(&self.cluster, &self.topics, partition, from, stopped)
+        scan_tails(&self.cluster, &self.topics, partition, from, self.reprocessing.as_deref(), stopped)
     }
 }

@@ -22,18 +22,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// the followers have it, which takes a few milliseconds.
 const STANDSTILL: Duration = Duration::from_millis(250);
 
-/// Every output of these topics in the partition whose landing offset is at least `from`. In a topic they are in the
-/// order of their landing offsets, so looking back ends at the first older one. All topics are looked at together: each by
+/// Every output of these topics in the partition whose landing offset is at least `from`, as far as it was written by the
+/// owners of the partition, or by that reprocessing. What one of them writes to a topic is in the order of its landing
+/// offsets, so looking back ends at the first older one. All topics are looked at together: each by
 /// itself would cost the best part of a second, in which nothing is published.
 pub fn scan_tails(
     cluster: &Cluster,
     topics: &Topics,
     partition: i32,
     from: u64,
+    reprocessing: Option<&str>,
     stopped: &dyn Fn() -> bool,
 ) -> Result<Found, PublishError> {
     let consumer = cluster.reader("recovery").map_err(|error| unreadable("the output", partition, error))?;
-    let scan = Scan { consumer, partition, from, stopped };
+    let scan = Scan { consumer, partition, from, reprocessing, stopped };
     let mut tails = scan.settled(&topics.of_classes().collect::<Vec<_>>())?;
     let mut found = Found::default();
     while !tails.is_empty() {
@@ -60,6 +62,7 @@ struct Scan<'s> {
     consumer: BaseConsumer<Context>,
     partition: i32,
     from: u64,
+    reprocessing: Option<&'s str>,
     stopped: &'s dyn Fn() -> bool,
 }
 
@@ -146,7 +149,10 @@ impl Scan<'_> {
 
     fn take(&self, message: &BorrowedMessage<'_>, tail: &mut Tail<'_>) {
         tail.position = message.offset() + 1;
-        match source_id(message) {
+        if header(message, "reprocess") != self.reprocessing {
+            return;
+        }
+        match header(message, "landing").and_then(|text| text.parse::<SourceId>().ok()) {
             Some(id) if id.offset >= self.from => tail.outputs.push(id),
             Some(_) => tail.met_older = true,
             None => {}
@@ -164,8 +170,8 @@ impl Scan<'_> {
     }
 }
 
-fn source_id(message: &BorrowedMessage<'_>) -> Option<SourceId> {
+fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m str> {
     let headers = message.headers()?;
-    let landing = headers.iter().find(|header| header.key == "landing")?;
-    std::str::from_utf8(landing.value?).ok()?.parse().ok()
+    let found = headers.iter().find(|header| header.key == name)?;
+    std::str::from_utf8(found.value?).ok()
 }

@@ -9,6 +9,7 @@ mod mapping;
 mod normalize;
 mod partition;
 mod reporting;
+pub mod reprocess;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

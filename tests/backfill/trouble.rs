@@ -32,19 +32,19 @@ fn trouble_that_passes_is_waited_for() {
 #[test]
 fn links_that_lead_elsewhere_or_nowhere_are_not_followed() {
     for fault in ["foreign_next", "self_next"] {
-        let org = org(20_000, &["--clock-rate", FAST]);
-        org.fault("/api/v1/logs", fault, 4);
+        let org = org(9_000, &["--clock-rate", FAST]);
+        org.fault("/api/v1/logs", fault, 3);
         a_day_in_spite_of(&org, &["--clock-rate", FAST]);
     }
 }
 
 #[test]
 fn a_cursor_that_has_expired_is_found_again_by_time() {
-    let org = org(20_000, &["--latency-ms", "100"]);
+    let org = org(12_000, &["--latency-ms", "200"]);
     let bench = Bench::of(&org);
     let (arguments, since, until) = a_day(&org);
     let running = bench.start(&arguments, None);
-    org.until_answered(LOGS, 9);
+    org.until_answered(LOGS, 6);
     // Longer than a cursor lives.
     org.advance(4_000);
     running.end().assert_read();
@@ -75,7 +75,7 @@ fn what_okta_dropped_meanwhile_is_told_as_lost() {
     running.kill();
     running.end();
     // All but the last two hours of the day are older than ninety days then.
-    org.advance(89 * 86_400 + 24 * 3_600 - 2 * 3_600);
+    org.advance(90 * 86_400 - 4 * 3_600);
     let told = bench.backfill(&arguments);
     assert_eq!(told.status, Some(1), "{}", told.said);
     let acme = told.org("acme");

@@ -97,6 +97,20 @@ impl Bench {
         Worker::spawn(self.command("run"), &self.folder.path().join("worker.log"))
     }
 
+    /// `okta-ocsf run`, which dies at a named point.
+    pub fn crash_at(&self, point: &str) -> Worker {
+        let mut command = self.command("run");
+        command.env("OKTA_OCSF_CRASH_AT", point);
+        Worker::spawn(command, &self.folder.path().join("worker.log"))
+    }
+
+    /// The lines of the output file of a class. While the worker writes, the last one may be incomplete.
+    pub fn published(&self, class: &str) -> Vec<Value> {
+        let path = self.folder.path().join(format!("data/output/okta.ocsf.{class}.ndjson"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// All that has landed. The program must have ended.
     pub fn landed(&self) -> Landed {
         Landed::read(&self.folder.path().join("data/landing.redb"))

@@ -11,6 +11,7 @@ mod bench;
 mod command_line;
 mod landed;
 mod permissions;
+mod published;
 mod resume;
 mod schedule;
 #[path = "../support/mod.rs"]

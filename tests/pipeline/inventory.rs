@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Bench, Org, broker, until};
+use crate::support::{Bench, Org, assert_valid_ocsf, broker, until};
 
 fn bench(name: &str, org: &Org, snapshot: &str) -> Bench {
     let bench = Bench::new(name);
@@ -77,4 +77,44 @@ fn an_owner_without_state_first_learns_what_runs_and_begins_nothing_of_its_own()
     assert_eq!(begun(&bench), 1);
     assert_eq!(calls(&org, "/api/v1/zones"), 1);
     assert!(!next.log().contains("a collection is not complete"), "{}", next.log());
+}
+
+/// What the workers say about the inventory, in Kafka.
+const CLASSES: &[&str] =
+    &["user_inventory", "inventory_info", "cloud_resources_inventory_info", "scan_activity", "detection_finding"];
+
+#[test]
+fn the_inventory_is_published_once_over_crashes_between_outputs_of_one_record() {
+    let _broker = broker();
+    let org = Org::start(&["--no-stream", "--users", "150", "--groups", "12", "--limits", "none"]);
+    let bench = bench("published", &org, "interval_hours = 24");
+    let completed = |bench: &Bench| {
+        let marks = bench.tail(&["scan_activity"]).into_iter();
+        marks.map(|mark| mark["value"].clone()).find(|mark| mark["activity_name"] == "Completed")
+    };
+    // Each owner has a state of its own, so the next one folds the log again, too.
+    for (name, point) in [("one", "fold.told:120"), ("one", "fold.told:300"), ("two", "fold.told:100")] {
+        let mut worker = bench.start(name, &[("OKTA_OCSF_CRASH_AT", point)]);
+        assert_eq!(worker.exit_status(), -1, "the worker dies at {point}:\n{}", worker.log());
+    }
+    let _worker = bench.start("two", &[]);
+    let completed = until("the snapshot is complete", || completed(&bench));
+    assert_eq!(completed["status_code"], "complete", "{completed:#}");
+
+    let records = bench.tail(CLASSES);
+    let mut sources = std::collections::BTreeSet::new();
+    let mut of_snapshot = std::collections::BTreeSet::new();
+    for record in &records {
+        assert!(sources.insert(record["headers"]["landing"].as_str().unwrap()), "twice: {record:#}");
+        let value = &record["value"];
+        if value["class_uid"] == 5003 && value["metadata"]["correlation_uid"] == completed["scan"]["uid"] {
+            let uid = value["user"]["uid"].as_str().unwrap();
+            assert_eq!(record["key"], format!("acme|users|{uid}"));
+            assert!(of_snapshot.insert(uid), "twice in one snapshot: {record:#}");
+        }
+    }
+    let users: Vec<Value> = org.truth("users");
+    assert_eq!(of_snapshot, users.iter().map(|user| user["id"].as_str().unwrap()).collect());
+    assert_valid_ocsf(&records);
+    assert!(bench.tail(&["quarantine"]).is_empty());
 }

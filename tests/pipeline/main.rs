@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used)] // where a test cannot go on, it fails
 
 mod bad_input;
+mod changelog;
 mod command_line;
 mod delivery;
 mod end_to_end;
 mod faults;
+mod history;
 mod inventory;
 mod mapping;
+mod reprocess;
 mod security;
 mod start;
 mod support;

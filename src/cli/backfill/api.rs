@@ -41,7 +41,7 @@ pub(super) struct ByApi {
     no_verify: bool,
     /// Read again what was read before in the same words
     #[arg(long)]
-    again: bool,
+    pub(super) again: bool,
     /// Count what would land, and land nothing
     #[arg(long, hide = true)]
     count_only: bool,

@@ -32,8 +32,13 @@ impl Screen {
     /// How far those are that have not ended.
     pub fn show<'o>(&mut self, reports: impl Iterator<Item = (&'o OrgId, Report)>, stopping: bool) {
         let moves = self.moving.moves();
-        let lines: Vec<_> =
-            reports.map(|(org, report)| (org.to_string(), progress(org, &report, moves, stopping))).collect();
+        // That it asks is over in a moment, and would be the only line of the first fifteen seconds.
+        let worth_it =
+            |(_, report): &(&OrgId, Report)| moves || report.phase != Phase::Asking || report.waits.is_some();
+        let lines: Vec<_> = reports
+            .filter(worth_it)
+            .map(|(org, report)| (org.to_string(), progress(org, &report, moves, stopping)))
+            .collect();
         if moves {
             return self.moving.draw(lines.iter().map(|(_, line)| line.as_str()));
         }

@@ -116,7 +116,10 @@ impl Merge {
         let mut store = RedbStore::open(restored)?;
         let records = changelog::restore(changelog, &mut store)?;
         let seconds = begin.elapsed().as_secs_f64();
-        anyhow::ensure!((store.next_offset(), store.clock()) == (next_offset, clock), "the restored state is another one");
+        anyhow::ensure!(
+            (store.next_offset(), store.clock()) == (next_offset, clock),
+            "the restored state is another one"
+        );
         println!(
             "restore {seconds:.1} s, {records} records, {} MB read, {} MB written, {} MB resident at most",
             bytes >> 20,

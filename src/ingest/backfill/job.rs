@@ -272,7 +272,7 @@ impl Job {
 }
 
 /// Puts the bytes in the place of the file's, all or none.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("json.new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;

@@ -104,8 +104,10 @@ impl Patience {
 
 /// The log is not for us.
 pub(super) fn no_right(fault: &ApiFault) -> Fatal {
+    // A token for no scope at all is refused before the log is asked for.
+    let no_scope = fault.trace.code.as_deref() == Some("invalid_scope");
     let hint = match &fault.verdict {
-        Verdict::Forbidden { .. } => {
+        verdict if no_scope || matches!(verdict, Verdict::Forbidden { .. }) => {
             "grant the scope okta.logs.read to the app (Applications > the app > Okta API Scopes) and an admin role that \
              may see the System Log, such as Read-only Administrator; docs/okta-access.md says how"
         }
@@ -219,6 +221,9 @@ mod tests {
         assert!(told.to_string().contains("unexpected nonsense"), "Okta's own words: {told}");
         let Remedy::GiveUp(told) = Patience::default().after(&forbidden, PAGE, true) else { panic!() };
         assert!(told.advice().is_some_and(|advice| advice.contains("okta.logs.read")));
+        let mut without_scope = locked_out;
+        without_scope.trace.code = Some("invalid_scope".into());
+        assert!(no_right(&without_scope).advice().is_some_and(|advice| advice.contains("okta.logs.read")));
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub enum Moment {
 }
 
 impl Moment {
-    fn resolve(self, now_ms: i64) -> i64 {
+    /// The time, if it is `now_ms`.
+    pub fn resolve(self, now_ms: i64) -> i64 {
         match self {
             Self::At(ms) => ms,
             Self::Ago(ms) => now_ms.saturating_sub(ms),

@@ -85,20 +85,21 @@ fn small_enough(arrived: Arrived, most: usize) -> Result<Arrived, Poison> {
 
 async fn append<Q: Queue>(parts: &Parts<Q>, arrived: Arrived, received: Instant, ack: Ack) {
     let org = arrived.org.clone();
+    let origin = if arrived.replayed { Origin::Archive } else { Origin::Sqs };
     let record = LandingRecord {
         org: arrived.org,
-        origin: Origin::Sqs,
+        origin,
         landed_at: landing::now_ms(),
         content: Content::Event { uuid: arrived.uuid, published: arrived.published },
         value: arrived.value,
     };
-    landing::append(parts.landing.as_ref(), record, counted(org, received, ack)).await;
+    landing::append(parts.landing.as_ref(), record, counted(org, origin, received, ack)).await;
 }
 
-fn counted(org: OrgId, received: Instant, ack: Ack) -> Ack {
+fn counted(org: OrgId, origin: Origin, received: Instant, ack: Ack) -> Ack {
     Ack::new(move |delivery| {
         if delivery.is_ok() {
-            metrics::landed(org.as_str(), Origin::Sqs.as_str(), now().saturating_duration_since(received));
+            metrics::landed(org.as_str(), origin.as_str(), now().saturating_duration_since(received));
         }
         ack.redeem(delivery);
     })

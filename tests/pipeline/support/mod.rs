@@ -1,11 +1,12 @@
 //! What the tests share: the stack's addresses, a bench of its own for each test, and the worker as a process.
 
 mod bench;
+pub mod bridge;
 mod proxy;
 #[path = "../../support/mod.rs"]
 mod shared;
 
-pub use bench::{Bench, assert_valid_ocsf, event, events, org_event};
+pub use bench::{Bench, ORG, assert_valid_ocsf, event, events, org_event};
 pub use proxy::Proxy;
 pub use shared::org::Org;
 pub use shared::worker::Worker;

@@ -147,14 +147,7 @@ fn app_id(n: u32) -> String {
     format!("0oa{n:017}")
 }
 
-fn observation(
-    collection: &str,
-    facet: &str,
-    grain: Grain,
-    key: String,
-    part: u32,
-    last: bool,
-) -> Content {
+fn observation(collection: &str, facet: &str, grain: Grain, key: String, part: u32, last: bool) -> Content {
     Content::Observation(Observation {
         collection: collection.into(),
         facet: facet.into(),

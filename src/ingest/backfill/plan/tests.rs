@@ -5,7 +5,7 @@ use super::*;
 const HOUR: i64 = 3_600_000;
 
 fn uuid(number: usize) -> Uuid {
-    Uuid::from_u128(number as u128 * 0x9E37_79B9_7F4A_7C15_F39C_0C92_9A1B_2C3D)
+    Uuid::from_u128((number as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_0C92_9A1B_2C3D))
 }
 
 fn tally<'e>(events: impl IntoIterator<Item = &'e (Uuid, i64)>) -> Tally {
@@ -65,6 +65,16 @@ fn ninety_days_are_slices_of_six_hours_and_a_day_is_one_for_everybody() {
     let minutes = Plan::new(Span { since: 7, until: 7 + 60_000 }, 4);
     assert_eq!(minutes.slices.len(), 1);
     assert!(minutes.is_of(Span { since: 7, until: 7 + 60_000 }));
+}
+
+#[test]
+fn a_slice_is_asked_for_from_a_second_before_its_beginning_but_not_before_the_time_that_is_wanted() {
+    let mut slice = Slice::new(10_000, 20_000);
+    assert_eq!((slice.ask_from(0), slice.ask_from(10_000)), (9_000, 10_000));
+    let log = Log::of(&[12_000, 13_000, 14_000], 2);
+    log.step(&mut slice, 0);
+    slice.seek();
+    assert_eq!(slice.ask_from(0), 12_000, "a second before the newest event");
 }
 
 #[test]

@@ -128,8 +128,14 @@ fn folded(records: &[LandingRecord], cuts: &[bool], mut after: impl FnMut(&World
     let (mut world, mut said) = (World::new(), Said::new());
     for (at, record) in records.iter().enumerate() {
         world.clock = record.landed_at;
-        for output in world.inventory.apply(record, true, &world.store).unwrap() {
-            note(&mut said, &output);
+        let outputs = world.inventory.apply(record, true, &world.store).unwrap();
+        outputs.iter().for_each(|output| note(&mut said, output));
+        if let landing::Content::Observation(seen) = &record.content
+            && record.value.is_empty()
+        {
+            // The end of what was never known is no output, and is known all the same.
+            let facet = by_facet(&seen.facet).unwrap().facet;
+            said.entry((facet, seen.key.clone())).or_insert_with(|| vec![(seen.as_of.0, None)]);
         }
         after(&world);
         if cuts.get(at).copied().unwrap_or(true) {

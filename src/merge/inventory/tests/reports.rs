@@ -98,7 +98,10 @@ fn a_change_of_any_facet_tells_the_user_with_all_that_is_known() {
     assert_eq!(reports.len(), 2);
     let thing = thing(&reports[1]);
     let Facts::User { groups, factors, roles } = &thing.facts else { panic!("{thing:?}") };
-    assert_eq!((factors.as_deref(), roles.as_deref()), (Some(&br#"[{"id":"f1"}]"#[..]), Some(&br#"[{"id":"r1"}]"#[..])));
+    assert_eq!(
+        (factors.as_deref(), roles.as_deref()),
+        (Some(&br#"[{"id":"f1"}]"#[..]), Some(&br#"[{"id":"r1"}]"#[..]))
+    );
     assert_eq!(*groups, None, "nobody has read them");
     assert_eq!(thing.at, s(30) + 100);
     let facets: Vec<_> = thing.readings.iter().map(|reading| reading.facet).collect();
@@ -128,14 +131,16 @@ fn who_joins_or_leaves_a_group_is_told_with_it() {
     world.list(MEMBERS, "00g1", &[id(1), id(2)], s(10));
     world.news();
     world.list(MEMBERS, "00g1", &[id(2), id(3)], s(20));
-    let reports = world.news();
+    let mut reports = world.news();
+    reports.retain(|report| matches!(report, Report::Thing(_)));
     let told: BTreeSet<String> = reports.iter().map(word).collect();
     let by = "by group.members:00g1";
-    assert_eq!(told, BTreeSet::from([
-        format!("groups 00g1 {by}"),
-        format!("users {} {by}", id(1)),
-        format!("users {} {by}", id(3)),
-    ]));
+    assert_eq!(
+        told,
+        BTreeSet::from(
+            [format!("groups 00g1 {by}"), format!("users {} {by}", id(1)), format!("users {} {by}", id(3)),]
+        )
+    );
     let group = reports.iter().map(thing).find(|thing| thing.slot.facet() == GROUP).unwrap();
     assert_eq!(group.facts, Facts::Other { members: Some(2) });
     // The group goes, and with it its list; who was in it is in it no more.
@@ -171,7 +176,7 @@ fn many_are_told_one_after_another_and_nobody_twice() {
     let users: Vec<&String> = told.iter().filter(|word| word.starts_with("users")).collect();
     assert_eq!(users.len(), 200, "each once");
     assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), 200);
-    assert_eq!(told.iter().filter(|word| word.contains(&late)).count(), 1);
+    assert_eq!(users.iter().filter(|word| word.contains(&late)).count(), 1);
     world.tick();
     assert_eq!(world.told(), [""; 0]);
 }
@@ -319,7 +324,7 @@ fn drift_is_told_counted_and_asks_for_the_log_of_its_time() {
     let mut world = with_users(users(2), None);
     world.news();
     world.listed(USER, "00u0000", &object("b", s(5_000)), s(6_000), s(0));
-    assert_eq!(world.told(), ["users 00u0000 by user.core:00u0000", "drift Changed 00u0000"]);
+    assert_eq!(world.told(), ["drift Changed 00u0000", "users 00u0000 by user.core:00u0000"]);
     let counts = DriftCounts { changed: 1, last: s(6_000) + 100, ..DriftCounts::default() };
     assert_eq!(drifts(&world.store, &world.org).unwrap(), [(USER.to_owned(), counts)]);
     let windows = rereads::open(&world.store, &world.org).unwrap();
@@ -342,7 +347,8 @@ fn alerts_are_told_and_kept() {
     world.news();
     world.begun(s(5_000));
     world.ended("users", s(5_000), Outcome::Complete);
-    assert_eq!(world.told(), ["started", "alert braked user.core"]);
+    let cancelled = "cancelled: another snapshot began";
+    assert_eq!(world.told(), [cancelled, "started", "alert braked user.core"]);
     let kept = alerts(&world.store, &world.org).unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].kind.as_str(), kept[0].missing, kept[0].live), ("braked", 200, 200));
@@ -404,7 +410,7 @@ fn records_of(deeds: &[Deed]) -> Vec<LandingRecord> {
     for (number, deed) in deeds.iter().enumerate() {
         let now = s(10 * (number as i64 + 1));
         world.clock = now;
-        let mut fetched = |world: &mut World, facet: &str, key: &str, value: &str| {
+        let fetched = |world: &mut World, facet: &str, key: &str, value: &str| {
             world.record(Origin::Fetch, Seen::object(facet, key, value, now).content(), value.as_bytes().to_vec())
         };
         let marked = |world: &mut World, mark: &Mark| {
@@ -431,7 +437,9 @@ fn records_of(deeds: &[Deed]) -> Vec<LandingRecord> {
                 let aborted = aborted.then(|| "given up".to_owned());
                 marked(&mut world, &Mark::Ended(Ended { epoch, aborted }))
             }
-            Deed::Tick => world.record(Origin::Snapshot, landing::Content::Mark { name: TICK.into() }, b"null".to_vec()),
+            Deed::Tick => {
+                world.record(Origin::Snapshot, landing::Content::Mark { name: TICK.into() }, b"null".to_vec())
+            }
             Deed::Event { key } => {
                 world.event_record(Origin::Sqs, "user.account.update_profile", &[("User", &id(*key))], now)
             }
