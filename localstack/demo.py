@@ -426,6 +426,8 @@ def summary(config, truth, poison, state, inventory, stories):
         record["timestamp"] - wanted[uuid]["first_sent_ms"]
         for record in records
         if (uuid := record["value"]["metadata"]["original_event_uid"]) in wanted and wanted[uuid]["first_sent_ms"]
+        # What the poll found first was published before it was streamed.
+        and record["timestamp"] >= wanted[uuid]["first_sent_ms"]
     )
 
     print("\nWhat happened")
