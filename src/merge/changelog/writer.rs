@@ -17,7 +17,8 @@ const GATHERED_ROWS: usize = if cfg!(test) { 6 } else { 1_000 };
 /// batches are large.
 const MOST_TAILS: usize = 64;
 
-/// Makes records of changes, for one owner.
+/// Makes records of changes, for one owner. What it gave must be committed before it is asked again; where that is not
+/// certain, only a new one under a new claim may go on, as the numbers of small chunks are used anew.
 pub struct Writer {
     claim: u64,
     from: u64,

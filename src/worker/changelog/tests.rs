@@ -267,7 +267,7 @@ impl World {
                 let out = (*most).min(records.len());
                 let begin = self.log.end();
                 pen.send_all(&records[..out], &Tally::default(), &Stop::default()).unwrap();
-                self.before = Some(pen);
+                // Its marker does not stand where it is due, so that is the last that it writes.
                 if out > 0 {
                     self.unhealed.get_or_insert(begin);
                 }
