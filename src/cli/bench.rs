@@ -1,6 +1,7 @@
 mod merge;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -9,7 +10,11 @@ use clap::{Args, Subcommand};
 use super::lines::Lines;
 use super::transform::MAX_LINE_BYTES;
 use crate::error::{ExitStatus, Fatal};
-use crate::ocsf::{EventTypes, Mapper, Options, Source};
+use crate::ocsf::privacy::{Personal, Privacy};
+use crate::ocsf::{
+    AppCard, Confidence, DeviceCard, EventTypes, FactorCard, Knowledge, Lookup, Mapper, Options, Sighted, Source,
+    Surroundings, UserCard,
+};
 use crate::okta::OrgId;
 
 /// Measure parts of the pipeline in this process
@@ -45,6 +50,12 @@ struct Normalize {
     /// Leave out unmapped
     #[arg(long)]
     no_unmapped: bool,
+    /// With an inventory that knows everybody, in 20 groups each
+    #[arg(long)]
+    enriched: bool,
+    /// With pseudonyms for every kind of personal value, and so without raw_data
+    #[arg(long)]
+    hidden: bool,
 }
 
 impl Bench {
@@ -59,12 +70,16 @@ impl Bench {
 impl Normalize {
     fn main(&self) -> anyhow::Result<ExitStatus> {
         let options = Options { raw_data: !self.no_raw_data, unmapped: !self.no_unmapped };
-        let mut mapper = Mapper::new(EventTypes::embedded(), options);
+        let privacy = self.hidden.then(|| Privacy::new(b"no secret: nothing leaves the process", Personal::ALL));
+        let mut mapper = Mapper::new(EventTypes::embedded(), options).with_privacy(privacy);
+        let everybody = Everybody::default();
+        let knowledge = self.enriched.then_some(&everybody as &dyn Knowledge);
+        let around = Surroundings { knowledge, is_historical: false };
         let org = OrgId::new("bench");
         let mut record = Vec::new();
         let mut events = self.lines()?;
         let lines = events.len();
-        events.retain(|event| mapper.map(Source { org: &org, landed_at: None, bytes: event }, &mut record).is_ok());
+        events.retain(|event| mapper.map_within(source(&org, event), around, &mut record).is_ok());
         if events.len() < lines {
             eprintln!("{} of {lines} lines are no events and left out", lines - events.len());
         }
@@ -79,7 +94,7 @@ impl Normalize {
             for event in &events {
                 record.clear();
                 // It was mapped before.
-                let _ = mapper.map(Source { org: &org, landed_at: None, bytes: event }, &mut record);
+                let _ = mapper.map_within(source(&org, event), around, &mut record);
                 std::hint::black_box(&record);
             }
             rounds += 1;
@@ -105,5 +120,65 @@ impl Normalize {
             }
         }
         Ok(all)
+    }
+}
+
+fn source<'a>(org: &'a OrgId, event: &'a [u8]) -> Source<'a> {
+    Source { org, landed_at: None, bytes: event }
+}
+
+/// An inventory in which every id is known, and the same.
+struct Everybody {
+    user: Lookup<UserCard>,
+    app: Lookup<AppCard>,
+    device: Lookup<DeviceCard>,
+    group: Arc<str>,
+}
+
+impl Default for Everybody {
+    fn default() -> Self {
+        let text = |text: &str| Some(text.to_owned());
+        let factor = |kind| FactorCard { kind: text(kind), provider: text("OKTA"), status: text("ACTIVE") };
+        let user = UserCard {
+            login: text("ada@example.com"),
+            email: text("ada@example.com"),
+            display_name: text("Ada Arbor"),
+            status: text("ACTIVE"),
+            department: text("Payments"),
+            organization: text("Example"),
+            title: text("Controller"),
+            employee_number: text("100017"),
+            manager: text("Grace Hollow"),
+            manager_id: text("00uYtuIE5aAVB4VBMJ9C"),
+            groups: Some((0..20).map(|at| format!("00g{at:017}").into()).collect()),
+            roles: Some(Vec::new()),
+            factors: Some(vec![factor("push"), factor("password")]),
+            ..UserCard::default()
+        };
+        let app = AppCard { label: text("Payroll"), sign_on_mode: text("SAML_2_0"), ..AppCard::default() };
+        let device = DeviceCard { platform: text("MACOS"), status: text("ACTIVE"), ..DeviceCard::default() };
+        Self { user: sighted(user), app: sighted(app), device: sighted(device), group: "A group of the org".into() }
+    }
+}
+
+fn sighted<T>(card: T) -> Lookup<T> {
+    Lookup::Found(Sighted { card: Arc::new(card), as_of: 1_777_700_000_000, confidence: Confidence::AsOf })
+}
+
+impl Knowledge for Everybody {
+    fn user(&self, _: &str) -> Lookup<UserCard> {
+        self.user.clone()
+    }
+
+    fn app(&self, _: &str) -> Lookup<AppCard> {
+        self.app.clone()
+    }
+
+    fn device(&self, _: &str) -> Lookup<DeviceCard> {
+        self.device.clone()
+    }
+
+    fn group_name(&self, _: &str) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.group))
     }
 }

@@ -26,8 +26,8 @@ pub enum Role {
 pub struct WorkerConfig {
     /// What this process does. Give each process fewer roles to scale them apart.
     pub roles: Vec<Role>,
-    /// Folder of the state store and, without Kafka, of the landing log. Must survive a restart; losing it means that
-    /// the landing log is folded again.
+    /// Folder of the state store and, without Kafka, of the landing log. Should survive a restart; with Kafka, losing it
+    /// means that the state is read from its changelog first.
     pub data_dir: PathBuf,
     /// Seconds from the stop signal until the process ends. What is not finished by then is given back to the queue.
     pub stop_timeout_seconds: u64,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::changelog::{Changelog, ChangelogTopic, KafkaLog};
+use super::changelog::{Changelog, ChangelogTopic, KafkaLog, Turn};
 use super::collect::{self, Collectors};
 use super::partition::{Bounds, PartitionWorker, Stop};
 use super::{Log, Shared};
@@ -61,6 +61,7 @@ pub fn start(shared: &Shared, log: &Log) -> Result<Normalize, Fatal> {
                 .map(|name| Arc::new(ChangelogTopic { cluster: cluster.clone(), producer: producer.clone(), name })),
             Log::Local(_) => None,
         },
+        turn: Turn::default(),
         collectors: Collectors::new(
             shared,
             match log {
@@ -134,6 +135,7 @@ struct PartitionOwners {
     producer: Option<Producer>,
     /// Where copies of the state are kept, if they are.
     changelogs: Option<Arc<ChangelogTopic>>,
+    turn: Turn,
     collectors: Collectors,
     /// Stores of partitions that were assigned and not started yet.
     prepared: Mutex<HashMap<i32, RedbStore>>,
@@ -196,7 +198,12 @@ impl Owners for PartitionOwners {
         let (state, (committed, watching)) = (store.reader(), watch::channel(0));
         let end = end.max(store.next_offset());
         let changelog = self.changelogs.clone().map(|topic| {
-            Changelog::new(Arc::new(KafkaLog { topic, partition }), partition, &self.shared.data_dir.instance)
+            Changelog::new(
+                Arc::new(KafkaLog { topic, partition }),
+                partition,
+                &self.shared.data_dir.instance,
+                &self.turn,
+            )
         });
         let worker = PartitionWorker::new(
             partition,

@@ -148,7 +148,7 @@ impl PartitionWorker {
             limit,
             merge: shared.config.merge.clone(),
             mapping: Mapping::new(&shared.config, Arc::clone(&shared.event_types)),
-            reporting: Reporting::new(&shared.config),
+            reporting: Reporting::new(&shared.config.publish, shared.config.privacy.privacy()),
             bounds,
             stop,
         }
@@ -231,6 +231,7 @@ impl PartitionWorker {
         if next_offset != before {
             self.reader.seek(next_offset)?;
         }
+        metrics::partition_offset(self.partition, next_offset);
         self.bounds.committed.send_replace(next_offset);
         Ok(pen)
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::mapping::{MAX_RECORD_BYTES, validate};
 use crate::collect::{Grain, Parent};
-use crate::config::Config;
+use crate::config::PublishConfig;
 use crate::error::Chain;
 use crate::json::Tape;
 use crate::merge::inventory::reports::{
@@ -17,6 +17,7 @@ use crate::ocsf::inventory::{
     Activity, AlertFacts, Basis, Cause, Change, Collection, DriftFacts, FacetReading, InventoryError, InventoryMapper,
     Observed, Related, ResourceFacts, Said, ScanFacts, ScanPhase, Scanned, UserFacts,
 };
+use crate::ocsf::privacy::Privacy;
 use crate::ocsf::{Class, LogNotice, Options};
 use crate::okta::OrgId;
 use crate::publish::{Body, OutputRecord, SourceId};
@@ -102,11 +103,10 @@ pub fn notice_of(output: &system_log::Output) -> LogNotice<'_> {
 
 impl Reporting {
     /// As the configuration says.
-    pub fn new(config: &Config) -> Self {
-        let publish = &config.publish;
+    pub fn new(publish: &PublishConfig, privacy: Option<Privacy>) -> Self {
         let options = Options { raw_data: publish.raw_data, unmapped: publish.unmapped };
         Self {
-            mapper: InventoryMapper::new(options).with_privacy(config.privacy.privacy()),
+            mapper: InventoryMapper::new(options).with_privacy(privacy),
             options,
             validate_one_in: u64::from(publish.validate_one_in),
         }
@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn reporting(validate_one_in: u32) -> Reporting {
-        Reporting::new(&PublishConfig { validate_one_in, ..PublishConfig::default() })
+        Reporting::new(&PublishConfig { validate_one_in, ..PublishConfig::default() }, None)
     }
 
     fn thing(slot: Slot, body: &Value, facts: Facts, occasion: Occasion) -> Report {

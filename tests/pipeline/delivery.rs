@@ -85,7 +85,7 @@ fn standard_output_carries_records_and_nothing_else() {
 #[test]
 fn a_lost_data_directory_is_folded_again_without_publishing_again() {
     let _broker = broker();
-    let bench = Bench::new("refold");
+    let bench = Bench::new("refold").extra("[merge]\nchangelog_topic = \"\"\n");
     let (bodies, wanted) = events(100);
     bench.send(&bodies[..50]);
     let mut worker = bench.worker("worker");
@@ -105,7 +105,7 @@ fn a_lost_data_directory_is_folded_again_without_publishing_again() {
 #[test]
 fn a_refold_that_is_interrupted_does_not_take_back_what_the_group_knows() {
     let _broker = broker();
-    let bench = Bench::new("refold-cut").extra("[merge]\nbatch_records = 40\n");
+    let bench = Bench::new("refold-cut").extra("[merge]\nbatch_records = 40\nchangelog_topic = \"\"\n");
     let (bodies, wanted) = events(200);
     bench.send(&bodies);
     let mut worker = bench.worker("worker");

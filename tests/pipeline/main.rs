@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // where a test cannot go on, it fails
 
 mod bad_input;
+mod changelog;
 mod command_line;
 mod delivery;
 mod end_to_end;

@@ -65,23 +65,30 @@ impl Bench {
         path
     }
 
-    /// The uuids of all published records and how often each is there.
+    /// All published records.
+    pub fn records(&self) -> Vec<Value> {
+        let Ok(files) = std::fs::read_dir(self.folder.path().join("data/output")) else { return Vec::new() };
+        let files = files.map(|file| file.unwrap().path());
+        // While the worker writes, the last line may be incomplete.
+        let read = |path: PathBuf| -> Vec<Value> {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        };
+        files.filter(|path| !path.ends_with("okta.quarantine.ndjson")).flat_map(read).collect()
+    }
+
+    /// The uuids of the published records of all events and how often each is there.
     pub fn published(&self) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
-        let Ok(files) = std::fs::read_dir(self.folder.path().join("data/output")) else { return found };
-        for file in files.map(|file| file.unwrap().path()).filter(|path| !path.ends_with("okta.quarantine.ndjson")) {
-            // While the worker writes, the last line may be incomplete.
-            let text = std::fs::read_to_string(file).unwrap();
-            for record in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-                if let Some(uuid) = record["metadata"]["original_event_uid"].as_str() {
-                    *found.entry(uuid.to_owned()).or_default() += 1;
-                }
+        for record in self.records() {
+            if let Some(uuid) = record["metadata"]["original_event_uid"].as_str() {
+                *found.entry(uuid.to_owned()).or_default() += 1;
             }
         }
         found
     }
 
-    /// Waits until all that the org has logged from a place on is published, and asserts that each is there once.
+    /// Waits until all that the org has logged is published, and asserts that each is there once.
     pub fn until_all_published(&self, org: &Org) {
         until("every event is published", || {
             let (found, wanted) = (self.published(), org.logged());

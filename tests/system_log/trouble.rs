@@ -132,3 +132,22 @@ fn an_org_that_does_not_let_us_read_its_log_is_told_and_the_worker_goes_on() {
     assert_eq!(org.answered(LOGS, 403), 1, "it does not knock");
     assert_eq!(worker.stop(), 0);
 }
+
+#[test]
+fn a_stream_that_is_off_is_told_at_once_and_the_poll_hurries() {
+    // An org without a log stream, where one is expected.
+    let org = org(&[]);
+    let bench = Bench::with(&org, "mode = \"heal\"\nevery_seconds = 3600");
+    let mut worker = bench.run();
+    worker.until_logged("a super admin must activate it");
+    let told = until("it says so", || worker.ready().filter(|(_, body)| body.contains("deactivated")));
+    assert!(told.0, "the worker does its work: {}", told.1);
+    org.emit("user.session.start", 5);
+    bench.until_all_published(&org);
+    assert_eq!(worker.metric("okta_ocsf_log_stream_alarm", "deactivated"), 1.0);
+    assert_eq!(worker.stop(), 0);
+    let alarm = bench.standing().watch.unwrap().alarm.unwrap();
+    assert_eq!(alarm.reason.word(), "deactivated");
+    assert!(bench.records().iter().any(|record| record["status_code"] == "log_stream_deactivated"));
+    assert_eq!(worker.log().matches("a super admin must activate it").count(), 1);
+}

@@ -28,7 +28,7 @@ pub async fn check(config: &Config, aws: &SdkConfig) -> Vec<Finding> {
     let questions = Questions {
         brokers,
         landing: config.landing.topic.clone(),
-        outputs: topics.all().map(str::to_owned).collect(),
+        outputs: topics.all().map(str::to_owned).chain(config.changelog_topic()).collect(),
         create: kafka.topics.create && !cluster.uses_tokens(),
     };
     let asked = tokio::task::spawn_blocking(move || questions.ask(&cluster));

@@ -17,6 +17,8 @@ mod poller;
 mod reread;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use poller::{Ends, run};

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::differences::{Elements, Leaves, elements, leaves};
 use super::scan::scan_uid;
 use crate::ocsf::enums::Observable;
+use crate::ocsf::privacy::Pseudonyms;
 use crate::ocsf::writer::Writer;
 use crate::okta::OrgId;
 
@@ -126,10 +127,10 @@ pub enum About<'a> {
     Collection(&'a str),
 }
 
-/// Writes the enrichments.
-pub fn write(w: &mut Writer<'_>, basis: &Basis<'_>, about: About<'_>) {
+/// Writes the enrichments, with pseudonyms for personal values where there are any.
+pub fn write(w: &mut Writer<'_>, basis: &Basis<'_>, about: About<'_>, pseudonyms: Option<&Pseudonyms>) {
     for change in basis.changes.iter().take(MOST_CHANGES) {
-        enrichment(w, about, "change", |w| said(w, change));
+        enrichment(w, about, "change", |w| said(w, change, pseudonyms));
     }
     if let Some(more) = basis.changes.len().checked_sub(MOST_CHANGES).filter(|more| *more > 0) {
         enrichment(w, about, "change", |w| w.number("more_changes", length(more)));
@@ -171,7 +172,7 @@ pub fn enrichment(w: &mut Writer<'_>, about: About<'_>, kind: &'static str, data
     });
 }
 
-fn said(w: &mut Writer<'_>, change: &Change<'_>) {
+fn said(w: &mut Writer<'_>, change: &Change<'_>, pseudonyms: Option<&Pseudonyms>) {
     w.text("facet", change.facet);
     w.text("key", change.key);
     w.text("what", what(change.said));
@@ -181,7 +182,7 @@ fn said(w: &mut Writer<'_>, change: &Change<'_>) {
     }
     as_of(w, change.as_of);
     match change.said {
-        Said::Object(Some(before), Some(after)) => fields(w, &leaves(before, after)),
+        Said::Object(Some(before), Some(after)) => fields(w, &leaves(before, after, pseudonyms)),
         Said::List(id, before, after) => {
             let Elements { added, removed, changed } = elements(id, before, after);
             for (name, ids) in [("added", added), ("removed", removed), ("changed", changed)] {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::json::{Document, Kind, Tape, Value};
+use crate::ocsf::privacy::{Pseudonyms, Values};
 use crate::okta::secrets;
 
 /// So many leaves are said by name: a person's change is of a few, and what an import changes of more is in the record.
@@ -63,10 +64,11 @@ impl Ids {
     }
 }
 
-/// The leaves in which two objects differ. Nothing of what is no JSON.
-pub fn leaves(before: &[u8], after: &[u8]) -> Leaves {
+/// The leaves in which two objects differ, with pseudonyms for personal values. Nothing of what is no JSON.
+pub fn leaves(before: &[u8], after: &[u8], pseudonyms: Option<&Pseudonyms>) -> Leaves {
     let (mut old_tape, mut new_tape) = (Tape::default(), Tape::default());
-    let (before, after) = (without_secrets(&mut old_tape, before), without_secrets(&mut new_tape, after));
+    let before = shown(&mut old_tape, before, pseudonyms);
+    let after = shown(&mut new_tape, after, pseudonyms);
     let (Ok(before), Ok(after)) = (old_tape.read(&before), new_tape.read(&after)) else { return Leaves::default() };
     let (before, after) = (flat(&before), flat(&after));
     let mut found = Leaves::default();
@@ -111,13 +113,19 @@ fn by_id<'a>(tape: &'a mut Tape, id: &str, list: Option<&'a [u8]>) -> BTreeMap<S
     document.root().children().filter_map(element).collect()
 }
 
-/// A state of an object as it may be shown. The one place where what belongs in no record is taken out of the leaves.
-fn without_secrets(tape: &mut Tape, text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+/// A state of an object as it may be shown: without secrets, and without what the record itself does not show of people.
+fn shown(tape: &mut Tape, text: &[u8], pseudonyms: Option<&Pseudonyms>) -> Vec<u8> {
+    let mut without_secrets = Vec::with_capacity(text.len());
     if let Ok(document) = tape.read(text) {
-        secrets::copy_without(&document, &mut out);
+        secrets::copy_without(&document, &mut without_secrets);
     }
-    out
+    let Some(pseudonyms) = pseudonyms else { return without_secrets };
+    let (mut values, mut veiled) = (Values::default(), Vec::with_capacity(text.len()));
+    if let Ok(document) = tape.read(&without_secrets) {
+        pseudonyms.note(&document, &mut values);
+        pseudonyms.rewrite(&document, &values, &mut veiled);
+    }
+    veiled
 }
 
 /// Every leaf as it was written, by its path. Links, and what was asked to be expanded, depend on the way of asking; but
@@ -193,7 +201,7 @@ mod tests {
     use super::*;
 
     fn paths(before: &str, after: &str) -> Vec<(String, Option<String>, Option<String>)> {
-        let found = leaves(before.as_bytes(), after.as_bytes());
+        let found = leaves(before.as_bytes(), after.as_bytes(), None);
         assert_eq!(found.count, found.first.len());
         found.first.into_iter().map(|leaf| (leaf.path, leaf.before, leaf.after)).collect()
     }
@@ -245,7 +253,7 @@ mod tests {
             let fields: Vec<String> = (0..100).map(|at| format!(r#""f{at:03}":{value}"#)).collect();
             format!("{{{}}}", fields.join(","))
         };
-        let found = leaves(many(1).as_bytes(), many(2).as_bytes());
+        let found = leaves(many(1).as_bytes(), many(2).as_bytes(), None);
         assert_eq!((found.first.len(), found.count), (MOST_LEAVES, 100));
     }
 
@@ -283,9 +291,9 @@ mod tests {
         #[test]
         fn two_objects_differ_in_no_leaf_only_if_they_are_equal(one in json(), other in json()) {
             let object = |value: &serde_json::Value| serde_json::json!({"x": value}).to_string();
-            let found = leaves(object(&one).as_bytes(), object(&other).as_bytes());
+            let found = leaves(object(&one).as_bytes(), object(&other).as_bytes(), None);
             prop_assert_eq!(found.count == 0, one == other);
-            prop_assert_eq!(leaves(object(&one).as_bytes(), object(&one).as_bytes()).count, 0);
+            prop_assert_eq!(leaves(object(&one).as_bytes(), object(&one).as_bytes(), None).count, 0);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{Activity, Observed, Related};
 use crate::json::{Document, Value, push_escaped};
 use crate::ocsf::enums::Observable;
 use crate::ocsf::parts::base;
+use crate::ocsf::privacy::Pseudonyms;
 use crate::ocsf::writer::{Memory, Writer};
 use crate::ocsf::{Class, Options, unmapped};
 use crate::okta::OrgId;
@@ -32,6 +33,8 @@ pub struct Paper<'a, 'o> {
     pub options: Options,
     pub document: &'a Document<'a>,
     pub memory: &'o mut Memory,
+    /// How personal values are hidden in what the record was not made of: what the object said before.
+    pub pseudonyms: Option<Pseudonyms>,
     pub out: &'o mut Vec<u8>,
 }
 
@@ -54,7 +57,7 @@ impl Frame<'_> {
         w.array("enrichments", |w| {
             enrichments(w);
             if let Some(basis) = observed.basis {
-                basis::write(w, basis, self.about());
+                basis::write(w, basis, self.about(), paper.pseudonyms.as_ref());
             }
         });
         self.metadata(w, observed);

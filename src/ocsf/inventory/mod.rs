@@ -252,7 +252,8 @@ impl InventoryMapper {
             status: user.status,
             updated: user.last_updated,
         };
-        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, out };
+        let pseudonyms = self.privacy.as_ref().map(|privacy| privacy.of(observed.org));
+        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, pseudonyms, out };
         Ok(frame.write(observed, paper, |w| user::write(w, root, &user, facts.schema)))
     }
 
@@ -279,7 +280,8 @@ impl InventoryMapper {
             status: device.status,
             updated: device.last_updated,
         };
-        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, out };
+        let pseudonyms = self.privacy.as_ref().map(|privacy| privacy.of(observed.org));
+        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, pseudonyms, out };
         Ok(frame.write(observed, paper, |w| device::write(w, &device)))
     }
 
@@ -308,7 +310,8 @@ impl InventoryMapper {
             status: resource.status,
             updated: resource.updated,
         };
-        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, out };
+        let pseudonyms = self.privacy.as_ref().map(|privacy| privacy.of(observed.org));
+        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, pseudonyms, out };
         Ok(frame.write(observed, paper, |w| resource::write(w, root, &resource, facts)))
     }
 

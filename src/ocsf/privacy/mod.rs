@@ -48,6 +48,12 @@ pub enum Personal {
     Device,
 }
 
+impl Personal {
+    /// Every kind.
+    pub const ALL: &[Self] =
+        &[Self::Login, Self::Name, Self::EmployeeNumber, Self::Manager, Self::Phone, Self::Ip, Self::Device];
+}
+
 /// Which personal values are hashed, and with which key.
 #[derive(Clone)]
 pub struct Privacy {

@@ -1,5 +1,6 @@
 //! Personal values inside of texts: by their form, and by being known.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -73,12 +74,8 @@ impl Pseudonyms {
         }
         let found = self.find(text, values, scope, |known| &known.ascii);
         // What is there only once the text is decoded, or in another case, cannot be cut out of it.
-        let decoded = decoded(text);
-        let lower = match &decoded {
-            None if text.is_ascii() => None,
-            other => Some(other.as_deref().unwrap_or(text).to_lowercase()),
-        };
-        if lower.is_some_and(|lower| self.find(&lower, values, scope, |known| &known.lower).len() > found.len()) {
+        let count = |lower: &str| self.find(lower, values, scope, |known| &known.lower).len();
+        if other_forms(text).any(|form| count(&form.to_lowercase()) > found.len()) {
             return Some(self.token(text));
         }
         if found.is_empty() {
@@ -175,25 +172,31 @@ fn known<'v>(text: &str, values: impl Iterator<Item = &'v str>, found: &mut Vec<
     }
 }
 
-/// A text with the escapes of URLs and of JSON undone; `None` if it has none. For looking only: what is odd is skipped.
-fn decoded(text: &str) -> Option<String> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'\\' | b'+')) {
-        return None;
-    }
+/// A text with the escapes of URLs and of JSON undone, once with every plus for a blank; or as it is, if its case may
+/// differ. Nothing if neither can hide anything.
+fn other_forms(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let is_escaped = text.bytes().any(|byte| matches!(byte, b'%' | b'\\' | b'+'));
+    let as_it_is = (!is_escaped && !text.is_ascii()).then_some(Cow::Borrowed(text));
+    let decoded = [false, true].into_iter().filter(move |_| is_escaped);
+    as_it_is.into_iter().chain(decoded.map(|plus| Cow::Owned(decode(text, plus))))
+}
+
+/// For looking only: what is no escape is left as it is.
+fn decode(text: &str, plus_is_blank: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['%', '\\', '+']) {
         let (plain, escape) = rest.split_at(at);
         bytes.extend_from_slice(plain.as_bytes());
-        let length = push_decoded(&mut bytes, escape);
+        let length = push_decoded(&mut bytes, escape, plus_is_blank);
         rest = escape.get(length..).unwrap_or_default();
     }
     bytes.extend_from_slice(rest.as_bytes());
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Appends what an escape at the beginning of a text means; how many bytes the escape has.
-fn push_decoded(bytes: &mut Vec<u8>, escape: &str) -> usize {
+fn push_decoded(bytes: &mut Vec<u8>, escape: &str, plus_is_blank: bool) -> usize {
     let hex = |range: Range<usize>| escape.get(range).and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let (byte, unit) = (hex(1..3).and_then(|byte| u8::try_from(byte).ok()), hex(2..6).and_then(char::from_u32));
     match (escape.as_bytes(), byte, unit) {
@@ -206,7 +209,7 @@ fn push_decoded(bytes: &mut Vec<u8>, escape: &str) -> usize {
             6
         }
         ([b'+', ..], ..) => {
-            bytes.push(b' ');
+            bytes.push(if plus_is_blank { b' ' } else { b'+' });
             1
         }
         ([b'\\', ..], ..) => 1,

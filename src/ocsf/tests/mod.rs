@@ -4,6 +4,7 @@
 //! - `rules`: one rule a test, with the values that matter.
 //! - `enrichment`: what the inventory adds.
 //! - `hidden`: personal values and their pseudonyms.
+//! - `known`: an inventory for both.
 //! - `accounting`: no leaf of an event is lost.
 //! - `types`: an event of every type of the catalogue.
 //! - `table`: the tables, and a user's own.
@@ -15,6 +16,7 @@ mod captions;
 mod enrichment;
 mod golden;
 mod hidden;
+mod known;
 mod properties;
 mod rules;
 mod table;

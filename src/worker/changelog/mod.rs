@@ -6,7 +6,7 @@ pub use kafka::{ChangelogTopic, KafkaLog};
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -106,7 +106,12 @@ pub struct Changelog {
     log: Arc<dyn Log>,
     partition: i32,
     owner: String,
+    turn: Turn,
 }
+
+/// Whose turn it is to read a changelog from its beginning: a process that takes over many partitions at once would need
+/// the memory for that as many times.
+pub type Turn = Arc<Mutex<()>>;
 
 /// The right to write to a changelog, until somebody else claims it.
 pub struct Pen {
@@ -128,9 +133,9 @@ enum Plan {
 }
 
 impl Changelog {
-    /// `owner` is who we are, for people.
-    pub fn new(log: Arc<dyn Log>, partition: i32, owner: &str) -> Self {
-        Self { log, partition, owner: owner.to_owned() }
+    /// `owner` is who we are, for people; the turn is the same for all partitions of a process.
+    pub fn new(log: Arc<dyn Log>, partition: i32, owner: &str, turn: &Turn) -> Self {
+        Self { log, partition, owner: owner.to_owned(), turn: Arc::clone(turn) }
     }
 
     /// Becomes the owner: makes the store what the changelog says, or the changelog what the store says, whichever knows
@@ -146,6 +151,7 @@ impl Changelog {
         let reader = reader.as_ref();
         let low = reader.low()?;
         let known = known(store, reader, low..claim, &stopped)?;
+        let _turn = if known.is_none() { Some(self.wait_for_turn(stop)?) } else { None };
         let found = survey(reader, low, claim, known.as_ref(), &stopped)?;
         let plan = plan(&found, known.as_ref(), low, store);
         let mark = found.mark.clone();
@@ -170,6 +176,18 @@ impl Changelog {
         }
         crate::crash_point!("changelog.healed");
         Ok(pen)
+    }
+
+    fn wait_for_turn(&self, stop: &Stop) -> Result<MutexGuard<'_, ()>, ChangelogError> {
+        loop {
+            match self.turn.try_lock() {
+                Ok(turn) => return Ok(turn),
+                // Who had it is gone; it guards nothing that could be half done.
+                Err(TryLockError::Poisoned(turn)) => return Ok(turn.into_inner()),
+                Err(TryLockError::WouldBlock) if stop.is_asked() => return Err(ChangelogError::Stopped),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
+            }
+        }
     }
 
     fn claim(&self, stop: &Stop) -> Result<u64, ChangelogError> {
@@ -363,7 +381,8 @@ fn known(
     stopped: &dyn Fn() -> bool,
 ) -> Result<Option<Mark>, ChangelogError> {
     let Some(mark) = store.notes()?.get(MARK_NOTE).and_then(|note| read_mark(note)) else { return Ok(None) };
-    if !within.contains(&mark.offset) {
+    // A store that was used without its changelog for a while has gone on without it.
+    if !within.contains(&mark.offset) || mark.marker.next_offset != store.next_offset() {
         return Ok(None);
     }
     let mut stands = false;

@@ -190,7 +190,7 @@ impl World {
     }
 
     fn take_over(&mut self) {
-        let changelog = Changelog::new(Arc::new(Arc::clone(&self.log)), 0, "test");
+        let changelog = Changelog::new(Arc::new(Arc::clone(&self.log)), 0, "test", &Turn::default());
         self.before = self.pen.take();
         let pen = changelog.take_over(self.store(), &Stop::default()).unwrap();
         self.pen = Some(pen);
@@ -407,6 +407,19 @@ fn a_changelog_that_does_not_have_the_state_is_given_it() {
 }
 
 #[test]
+fn a_store_that_went_on_without_its_changelog_is_written_to_it() {
+    let script: Vec<_> = (0..4).map(|key| write(key, 40)).collect();
+    let mut world = World::new();
+    world.act(&Op::Commit, &script).unwrap();
+    let changes = world.changes(&script).unwrap();
+    world.store().commit(&changes).unwrap();
+    world.act(&Op::Restart, &script).unwrap();
+    world.act(&Op::Commit, &script).unwrap();
+    world.act(&Op::LoseDisk, &script).unwrap();
+    assert_eq!(world.store().next_offset(), 3);
+}
+
+#[test]
 fn an_owner_that_is_late_is_noticed_and_harms_nothing_even_in_compaction() {
     let script: Vec<_> = (0..3).map(|_| write(1, 40)).collect();
     let mut world = World::new();
@@ -454,7 +467,7 @@ fn what_a_newer_version_wrote_is_not_guessed_at() {
         }
     }
     let mut store = world.open();
-    let changelog = Changelog::new(Arc::new(Arc::clone(&world.log)), 0, "test");
+    let changelog = Changelog::new(Arc::new(Arc::clone(&world.log)), 0, "test", &Turn::default());
     let refused = changelog.take_over(&mut store, &Stop::default()).map(|_| ()).unwrap_err();
     assert!(matches!(refused, ChangelogError::Unreadable(Unreadable::Newer(_))), "{refused}");
 }

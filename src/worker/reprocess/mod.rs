@@ -224,6 +224,7 @@ impl Source {
             min_partitions: Some(span.partitions),
             retention_ms: None,
             compacted: topics.is_compacted(name),
+            settings: &[],
         };
         let specs: Vec<_> = topics.all().map(spec).collect();
         let health = Health::default().component("kafka");
@@ -344,7 +345,7 @@ impl Run {
         let events_only = self.written.output == Output::SameTopics;
         let sink = ScopedSink { inner: self.sink.clone(), chosen, tallies: Arc::clone(tallies), events_only, fresh };
         let shared = self.shared(data_dir, Arc::new(sink));
-        let bounds = Bounds { published_before: stretch.asked_from, committed: watch::channel(0).0 };
+        let bounds = Bounds { published_before: stretch.asked_from, committed: watch::channel(0).0, changelog: None };
         let limit = Arc::clone(&shared.limit);
         PartitionWorker::new(stretch.partition, &shared, Box::new(reader), store, bounds, stop, limit).run()?;
         let finished = finished.load(Ordering::Acquire);

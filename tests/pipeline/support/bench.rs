@@ -56,7 +56,7 @@ impl Bench {
     /// cannot be asked to create any.
     pub fn mock(name: &str, cluster: &MockCluster<'_, DefaultProducerContext>) -> Self {
         let bench = Self::with_kafka(name, Some(cluster.bootstrap_servers()));
-        for topic in ["landing", "quarantine", "ocsf.authentication", "ocsf.base_event"] {
+        for topic in ["landing", "landing.state", "quarantine", "ocsf.authentication", "ocsf.base_event"] {
             cluster.create_topic(&format!("{}.{topic}", bench.name), 3, 1).unwrap();
         }
         bench

@@ -29,6 +29,8 @@ pub struct Oracle {
     known: HashMap<Place, Said>,
     /// How many versions of a place the committed state has known.
     accepted: HashMap<Place, usize>,
+    /// The furthest that anybody has committed.
+    committed: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -113,6 +115,7 @@ impl World<'_> {
                 self.look_at(machine, (thing, facet));
             }
         }
+        self.oracle.committed = self.oracle.committed.max(self.machines[machine].store.next_offset());
     }
 
     fn look_at(&mut self, machine: usize, place: Place) {
@@ -139,9 +142,9 @@ impl World<'_> {
         }
     }
 
-    /// The state of the machine is not behind what others have committed before it.
+    /// The state of the machine is ahead of what anybody has committed before.
     fn is_ahead(&self, machine: usize) -> bool {
-        self.machines[machine].store.next_offset() > self.group_committed
+        self.machines[machine].store.next_offset() > self.oracle.committed
     }
 
     /// How long it took until this was known, with all versions that came before it.

@@ -214,7 +214,7 @@ fn race_25_what_is_kept_knows_no_mapping_and_every_record_names_its_own() {
     assert_eq!(change.after, body.as_bytes(), "byte by byte, whatever a mapping makes of it");
     assert_eq!(world.body(USER, "00u1"), Some(body));
 
-    let at = ocsf::Observed { org: &world.org, at: s(2), activity: ocsf::Activity::Collect };
+    let at = ocsf::Observed { org: &world.org, at: s(2), activity: ocsf::Activity::Collect, basis: None };
     let facts = ocsf::UserFacts { user: &change.after, ..Default::default() };
     let options = crate::ocsf::Options { raw_data: false, unmapped: false };
     let mut record = Vec::new();

@@ -410,7 +410,7 @@ fn records_of(deeds: &[Deed]) -> Vec<LandingRecord> {
     for (number, deed) in deeds.iter().enumerate() {
         let now = s(10 * (number as i64 + 1));
         world.clock = now;
-        let mut fetched = |world: &mut World, facet: &str, key: &str, value: &str| {
+        let fetched = |world: &mut World, facet: &str, key: &str, value: &str| {
             world.record(Origin::Fetch, Seen::object(facet, key, value, now).content(), value.as_bytes().to_vec())
         };
         let marked = |world: &mut World, mark: &Mark| {

@@ -6,6 +6,7 @@ use super::*;
 use crate::ocsf::inventory::{
     AlertFacts, Basis, Cause, Change, DriftFacts, FacetReading, Said, ScanFacts, ScanPhase, Scanned, scan_uid,
 };
+use crate::ocsf::privacy::Personal;
 
 const READINGS: &[FacetReading<'_>] = &[FacetReading { facet: "user.core", as_of: (AT - 100, AT), confirmed: AT }];
 const EVENT: Uuid = Uuid::from_u128(0x6f9a_1d2e_0b3c_11ef_8a4d_0242_ac12_0002);
@@ -54,6 +55,33 @@ fn a_change_says_what_was_and_what_is_and_how_it_came_out() {
     assert_eq!(record["metadata"]["original_event_uid"], Value::Null, "it is not the event");
     let facets = &enrichment(&record, "observation").unwrap()["facets"];
     assert_eq!(*facets, json!([{"facet": "user.core", "as_of_lo": AT - 100, "as_of_hi": AT, "confirmed_as_of": AT}]));
+}
+
+#[test]
+fn what_is_hidden_in_the_record_is_hidden_in_what_it_was_before() {
+    let org = OrgId::new("acme");
+    let state = |login: &str, number: &str| {
+        let profile = json!({"login": login, "employeeNumber": number, "title": format!("mail {login}")});
+        json!({"id": "00u1", "profile": profile}).to_string()
+    };
+    let (before, after) = (state("ada@old.example", "E-0815"), state("ada@new.example", "E-4711"));
+    let changes = [change(Said::Object(Some(before.as_bytes()), Some(after.as_bytes())), Cause::Fetch)];
+    let basis = Basis { key: "00u1", epoch: None, readings: READINGS, changes: &changes };
+    let observed = Observed { org: &org, at: AT, activity: Activity::Log, basis: Some(&basis) };
+    let privacy = Privacy::new(b"a key of a test", &[Personal::Login, Personal::EmployeeNumber]);
+    let mut mapper = InventoryMapper::new(KEPT).with_privacy(Some(privacy));
+    let mut out = Vec::new();
+    mapper.user(&observed, &UserFacts { user: after.as_bytes(), ..UserFacts::default() }, &mut out).unwrap();
+    assert_valid(&out, &Value::Null);
+    let text = String::from_utf8(out).unwrap();
+    for hidden in ["ada@old.example", "ada@new.example", "E-0815", "E-4711"] {
+        assert!(!text.contains(hidden), "{hidden} in {text}");
+    }
+    let record: Value = serde_json::from_str(&text).unwrap();
+    let fields = enrichment(&record, "change").unwrap()["fields"].as_array().unwrap();
+    let login = fields.iter().find(|field| field["path"] == "profile.login").unwrap();
+    assert_eq!(login["after"], record["user"]["name"], "the same pseudonym as in the record");
+    assert_ne!(login["before"], login["after"]);
 }
 
 #[test]
@@ -144,15 +172,23 @@ fn a_snapshot_is_started_completed_and_cancelled() {
         phase: ScanPhase::Completed,
         collections: &collections,
     };
-    let completed = assert_golden("scan_completed", |mapper, out| drop(mapper.scan(&facts, out).unwrap()));
+    let completed = assert_golden("scan_completed", |mapper, out| {
+        mapper.scan(&facts, out).unwrap();
+    });
     assert_eq!((&completed["status_code"], &completed["total"]), (&json!("partial"), &json!(101)));
     let whole = ScanFacts { collections: &collections[..1], ..facts };
-    let whole = assert_golden("scan_completed_whole", |mapper, out| drop(mapper.scan(&whole, out).unwrap()));
+    let whole = assert_golden("scan_completed_whole", |mapper, out| {
+        mapper.scan(&whole, out).unwrap();
+    });
     assert_eq!(whole["status_code"], "complete");
     let started = ScanFacts { phase: ScanPhase::Started, requested: true, collections: &begun, ..facts };
-    let started = assert_golden("scan_started", |mapper, out| drop(mapper.scan(&started, out).unwrap()));
+    let started = assert_golden("scan_started", |mapper, out| {
+        mapper.scan(&started, out).unwrap();
+    });
     let cancelled = ScanFacts { phase: ScanPhase::Cancelled("another snapshot began"), ..facts };
-    let cancelled = assert_golden("scan_cancelled", |mapper, out| drop(mapper.scan(&cancelled, out).unwrap()));
+    let cancelled = assert_golden("scan_cancelled", |mapper, out| {
+        mapper.scan(&cancelled, out).unwrap();
+    });
     for record in [&started, &cancelled, &completed] {
         assert_eq!(record["scan"]["uid"], scan_uid(&org, AT).to_string(), "the same snapshot");
     }
@@ -165,10 +201,14 @@ fn drift_is_a_finding() {
     let users = Collection::find("users").unwrap();
     let between = (Some(AT - 3_600_000), AT);
     let facts = DriftFacts { org: &org, collection: users, facet: "user.core", key: "00u1", way: "changed", between };
-    assert_golden("drift_changed", |mapper, out| drop(mapper.drift(&facts, out).unwrap()));
+    assert_golden("drift_changed", |mapper, out| {
+        mapper.drift(&facts, out).unwrap();
+    });
     let zones = Collection::find("threat_insight").unwrap();
     let facts = DriftFacts { collection: zones, facet: "threat_insight", key: "-", between: (None, AT), ..facts };
-    assert_golden("drift_without_id", |mapper, out| drop(mapper.drift(&facts, out).unwrap()));
+    assert_golden("drift_without_id", |mapper, out| {
+        mapper.drift(&facts, out).unwrap();
+    });
 }
 
 #[test]
@@ -184,7 +224,9 @@ fn an_alert_is_an_application_error() {
         at: AT + 1,
         numbers: &[("missing", 500), ("live", 1000)],
     };
-    assert_golden("alert_braked", |mapper, out| drop(mapper.alert(&facts, out).unwrap()));
+    assert_golden("alert_braked", |mapper, out| {
+        mapper.alert(&facts, out).unwrap();
+    });
     let late = AlertFacts { at: 5, ..facts };
     let mut out = Vec::new();
     assert_eq!(InventoryMapper::new(KEPT).alert(&late, &mut out), Err(InventoryError::AbsurdTime));
