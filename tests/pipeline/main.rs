@@ -12,6 +12,7 @@ mod faults;
 mod history;
 mod inventory;
 mod mapping;
+mod past;
 mod reprocess;
 mod security;
 mod start;

@@ -30,9 +30,10 @@ pub(super) struct ByApi {
     /// Parts of the time that are read side by side
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=8))]
     parallel: u8,
-    /// Calls of each minute that are left to the live poll of a worker
-    #[arg(long, value_name = "CALLS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=1_000))]
-    keep_free: u32,
+    /// Calls of each minute that are left to the live poll of a worker [default: what org.log says that it takes, at least
+    /// 2; none without Kafka, where no worker runs meanwhile]
+    #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(..=1_000))]
+    keep_free: Option<u32>,
     /// Say how many calls, how much time and how many bytes it would take, from a few calls, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -95,7 +96,7 @@ impl ByApi {
             since: since.moment,
             until: asked.until.as_ref().map(|until| until.moment),
             parallel: usize::from(self.parallel),
-            keep_free: self.keep_free,
+            keep_free: self.keep_free.unwrap_or_else(|| polls_of(config, org)),
             verify: !self.no_verify,
             again: self.again,
             folder: match self.count_only {
@@ -148,6 +149,15 @@ impl ByApi {
             worker.await.map_err(|error| Fatal::new(ExitStatus::Software, error.to_string()))??;
         }
         conclude(ended, json)
+    }
+}
+
+/// Calls a minute that a worker's live poll takes, with one more for a page that is full.
+fn polls_of(config: &Config, org: &OrgConfig) -> u32 {
+    let streamed = config.queues.iter().any(|queue| queue.orgs.contains(&org.id));
+    match org.log.every(org.log.mode(streamed)).filter(|_| config.kafka.is_some()) {
+        Some(every) => u32::try_from(60_u64.div_ceil(every.as_secs().max(1))).unwrap_or(u32::MAX) + 1,
+        None => 0,
     }
 }
 
@@ -252,4 +262,22 @@ fn print(text: &str) -> Result<(), Fatal> {
 fn stopped() -> Fatal {
     Fatal::new(ExitStatus::SomeFailed, "stopped before all was read")
         .hint("run the same command again: it goes on where this stopped")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{KafkaConfig, QueueConfig};
+
+    #[test]
+    fn what_the_live_poll_takes_is_left_to_it() {
+        let org = OrgConfig { id: "acme".into(), ..OrgConfig::default() };
+        let alone = Config::default();
+        assert_eq!(polls_of(&alone, &org), 0, "without Kafka no worker runs meanwhile");
+        let primary = Config { kafka: Some(KafkaConfig::default()), ..Config::default() };
+        assert_eq!(polls_of(&primary, &org), 13, "each five seconds");
+        let queue = QueueConfig { orgs: vec!["acme".into()], ..QueueConfig::default() };
+        let heal = Config { queues: vec![queue], ..primary };
+        assert_eq!(polls_of(&heal, &org), 2, "once a minute");
+    }
 }

@@ -235,3 +235,6 @@ impl Sink for Count {
         Ok(Found::default())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ mod proxy;
 #[path = "../../support/mod.rs"]
 mod shared;
 
-pub use bench::{Bench, ORG, assert_valid_ocsf, event, events, org_event};
+pub use bench::{Bench, ORG, SOURCE, assert_valid_ocsf, event, events, org_event};
 pub use proxy::Proxy;
 pub use shared::org::Org;
 pub use shared::worker::Worker;
