@@ -27,7 +27,7 @@ ORG = "acme"
 SECONDS = int(os.environ.get("DEMO_SECONDS", "40"))
 RATE = int(os.environ.get("DEMO_EVENTS_PER_SECOND", "50"))
 POISON = 8
-USERS = 1_500
+USERS = 400
 # A worker that needs longer than this for what is left has a fault worth seeing.
 PATIENCE_SECONDS = 45
 # Long enough that a snapshot can be quicker than the next poll, and a demo can wait for one.
@@ -53,7 +53,7 @@ def main():
                 play(org, worker, collect)
                 finish(org, worker)
                 inventory = collect.report()
-            stories = [suspend_somebody(config, org), delete_somebody(config, org, worker)]
+            stories = [suspend_somebody(config, org), delete_somebody(config, org)]
             finish(org, worker)
             truth, poison = org.events(), org.get_json("/_org/poison")
             state = org.state()
@@ -144,7 +144,7 @@ class Org(Process):
     def __init__(self, port):
         super().__init__([
             BUILD / "examples" / "okta-org", "--listen", f"127.0.0.1:{port}", "--org", ORG, "--seed", "1",
-            "--users", USERS, "--groups", "150", "--apps", "30", "--limits", FOLDER / "limits.json", "--latency-ms", "100",
+            "--users", USERS, "--groups", "60", "--apps", "12", "--limits", FOLDER / "limits.json", "--latency-ms", "100",
             "--event-bus", os.environ["STACK_EVENT_BUS"], "--queue-url", os.environ["STACK_QUEUE_URL"],
             "--events-per-second", RATE, "--seconds", SECONDS, "--poison", POISON,
         ], FOLDER / "okta-org.log")
@@ -320,28 +320,30 @@ def finish(org, worker):
 
 
 def suspend_somebody(config, org):
-    """Suspends a person; gives how long it took until the inventory says so, and that person's next event."""
+    """Suspends a person; tells how long it took until the inventory says so, and that person's next event."""
     person = org.users("ACTIVE")[0]
     print(f"\nThe person {person} is suspended, and then joins a group", flush=True)
-    started = time.monotonic()
+    acted = time.time()
     org.act("user.suspend", person)
-    inventory = until(lambda: newest(record for record in read_topics(config, "user_inventory")
-                                     if record["value"] and record["value"]["user"]["uid"] == person
-                                     and record["value"].get("status_code") == "SUSPENDED"))
-    known = time.monotonic() - started
+    known = until(lambda: core_of(config, person).get("body", {}).get("status") == "SUSPENDED")
     org.act("member.add", None, person)
-    event = until(lambda: newest(record for record in read_topics(config, "group_management")
-                                 if person in json.dumps(record["value"]) and "SUSPENDED" in enrichment(record, person)))
-    enriched = time.monotonic() - started
-    show = subprocess.run([BUILD / "okta-ocsf", "show", "user", person, "--json", "--config", config],
-                          capture_output=True, text=True)
-    facets = {facet["facet"]: facet["then"] for facet in json.loads(show.stdout)["things"][0]["facets"]}
-    say("inventory", f"suspended after {known:.1f} s, known by {facets['user.core']['cause']}")
-    say("next event", f"enriched as suspended after {enriched:.1f} s: {enrichment(event, person)[:160]}" if event else "NOT enriched")
-    return bool(inventory and event)
+    is_it = lambda record: (record["value"] and record["value"].get("user", {}).get("uid") == person
+                            and record["value"].get("status_code") == "SUSPENDED")
+    inventory = until(lambda: first(config, "user_inventory", is_it))
+    event = until(lambda: first(config, "group_management", lambda record: "SUSPENDED" in enrichment(record, person)))
+    if inventory:
+        say("inventory", f"published as suspended after {inventory['timestamp'] / 1000 - acted:.1f} s, "
+                         f"known by {core_of(config, person)['cause']}")
+    if event:
+        data = json.loads(enrichment(event, person))[0]["data"]
+        shown = {key: data[key] for key in ("status", "confidence", "staleness_ms", "group_count") if key in data}
+        say("next event", f"published {event['timestamp'] / 1000 - acted:.1f} s after that, enriched with {shown}")
+    if not (known and inventory and event):
+        print("           the suspension is NOT where it should be", flush=True)
+    return bool(known and inventory and event)
 
 
-def delete_somebody(config, org, worker):
+def delete_somebody(config, org):
     """Deletes a person while the stream is cut off; the next snapshot must find it, as a drift."""
     # The poll would find the event, too: so it is done right after one.
     polls = org.polls()
@@ -352,26 +354,43 @@ def delete_somebody(config, org, worker):
     org.act("user.delete", person)
     subprocess.run([BUILD / "okta-ocsf", "collect", "--collections", "users", "--json", "--config", config],
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    drift = until(lambda: newest(record for record in read_topics(config, "detection_finding")
-                                 if person in json.dumps(record["value"]) and "drift" in json.dumps(record["value"])))
-    gone = until(lambda: newest(record for record in read_topics(config, "user_inventory")
-                                if record["key"] and person in record["key"] and not record["value"]))
+    gone = until(lambda: core_of(config, person).get("was") == "gone")
+    drift = until(lambda: first(config, "detection_finding", lambda record: person in json.dumps(record["value"])
+                                and "drift" in json.dumps(record["value"])))
+    buried = until(lambda: first(config, "user_inventory", lambda record: person in str(record["key"]) and not record["value"]))
     say("drift", drift["value"]["message"] if drift else "NOT found")
-    say("inventory", "a tombstone took the person's record away" if gone else "NO tombstone")
-    healed = until(lambda: worker.metrics()["okta_ocsf_log_stream_alarm"] > 0, POLL_SECONDS * 4)
-    say("stream", "the poll noticed that the stream brings nothing, and brought its events" if healed else "NO alarm")
+    say("inventory", "a tombstone takes the person's record away" if gone and buried else "NO tombstone")
+    alarm = until(lambda: status(config)["log"]["alarm"], POLL_SECONDS * 3)
+    say("stream", f"okta-ocsf status: the stream is {alarm}; the poll brings its events meanwhile" if alarm else "NO alarm")
+    print(flush=True)
     subprocess.run([BUILD / "okta-ocsf", "status", "--config", config])
-    return bool(drift and gone and healed)
+    return bool(gone and drift and buried and alarm)
+
+
+def core_of(config, person):
+    """What the worker knows of a person, and how it came to know it."""
+    shown = ask(config, "show", "user", person)
+    facets = [facet["then"] for thing in shown["things"] for facet in thing["facets"] if facet["facet"] == "user.core"]
+    return facets[0] if facets else {}
+
+
+def status(config):
+    return ask(config, "status")["orgs"][0]
+
+
+def ask(config, *question):
+    result = subprocess.run([BUILD / "okta-ocsf", *question, "--json", "--config", config], capture_output=True, text=True)
+    return json.loads(result.stdout)
+
+
+def first(config, topic, is_it):
+    return next((record for record in read_topics(config, topic) if is_it(record)), None)
 
 
 def enrichment(record, person):
     """What the inventory added to an event about a person."""
     found = [one for one in record["value"].get("enrichments", []) if one.get("value") == person and one.get("type") == "inventory"]
     return json.dumps(found)
-
-
-def newest(records):
-    return next(iter(reversed(list(records))), None)
 
 
 def until(found, seconds=PATIENCE_SECONDS):

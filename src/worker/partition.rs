@@ -382,7 +382,10 @@ impl PartitionWorker {
             _ => record.landed_at,
         };
         let known = fold.knowledge(&self.store, &record.org, published);
-        let (class, json) = match self.mapping.map(source.offset, &record, Some(&known)) {
+        let mapped = self.mapping.map(source.offset, &record, Some(&known));
+        // What the disk refused to say was left out of the record, which is given up with the batch.
+        known.failed()?;
+        let (class, json) = match mapped {
             Ok(mapped) => mapped,
             Err((reason, detail)) => {
                 let of = Some((&record.org, record.landed_at));

@@ -88,12 +88,12 @@ impl Backfill {
             return self.archive.main(name, &self.config.load()?, range, self.json);
         }
         if !self.from_file.is_empty() {
-            return self.from_files()?.main();
+            return self.files()?.main();
         }
         self.api.main(self)
     }
 
-    fn from_files(&self) -> anyhow::Result<files::FromFiles> {
+    fn files(&self) -> anyhow::Result<files::FromFiles> {
         let config = self.config.load()?;
         let [org] = self.org.as_slice() else {
             return Err(Fatal::new(ExitStatus::Config, "a file holds the events of one org")

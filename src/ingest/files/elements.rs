@@ -96,7 +96,7 @@ impl<R: Read> Elements<R> {
     ///
     /// # Errors
     /// When the input cannot be read; nothing can be read after that.
-    pub fn next(&mut self) -> std::io::Result<Option<Element<'_>>> {
+    pub fn next_element(&mut self) -> std::io::Result<Option<Element<'_>>> {
         self.pass_mark()?;
         loop {
             let Some(byte) = self.significant()? else { return Ok(None) };

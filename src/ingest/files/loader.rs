@@ -173,7 +173,7 @@ impl Loader {
             if self.stop.is_cancelled() {
                 return Err(LoadError::Stopped);
             }
-            let Some(element) = elements.next().map_err(LoadError::Input)? else { return Ok(false) };
+            let Some(element) = elements.next_element().map_err(LoadError::Input)? else { return Ok(false) };
             self.land(name, &element, batch)?;
             batch.counts.elements += 1;
             batch.bytes += element.bytes.len() as u64;

@@ -96,8 +96,8 @@ struct Poller {
     rereading: Option<Rereading>,
     /// The window that was read again last: until its mark is folded, the state still asks for it.
     reread: Option<(i64, i64)>,
-    /// When the day was counted last, by the steady clock.
-    measured: i64,
+    /// When the day was counted last, by the steady clock; nothing before the first time.
+    measured: Option<i64>,
 }
 
 /// Where the log goes on.
@@ -126,7 +126,7 @@ impl Poller {
             place: None,
             rereading: None,
             reread: None,
-            measured: i64::MIN,
+            measured: None,
         })
     }
 
@@ -252,8 +252,8 @@ impl Poller {
         let (org, pace) = (&self.settings.org, self.settings.pace);
         let every = self.cadence(standing);
         self.log.health.ready(told::summary(standing, self.settings.stream.as_ref(), every));
-        if pace.steady_ms() - self.measured >= MEASURED_MS || self.measured == i64::MIN {
-            self.measured = pace.steady_ms();
+        if self.measured.is_none_or(|at| pace.steady_ms() - at >= MEASURED_MS) {
+            self.measured = Some(pace.steady_ms());
             let now = self.log.client.now_ms();
             let day = system_log::ledger(&*self.state, org, now - TOLD_MS, now)?;
             told::measure(org, standing, &day);

@@ -1,3 +1,4 @@
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -239,11 +240,13 @@ impl SystemLog {
 impl Open {
     /// The counts of an hour, as of now.
     fn hour(&mut self, org: &OrgId, nth: i64, store: &impl InventoryStore) -> Result<&mut Hour, StoreError> {
-        if !self.hours.contains_key(&nth) {
-            let stored = store.get(&keys::hour(org, nth))?;
-            self.hours.insert(nth, stored.map(|row| Hour::decode(&row)).transpose()?.unwrap_or_default());
+        match self.hours.entry(nth) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let stored = store.get(&keys::hour(org, nth))?;
+                Ok(place.insert(stored.map(|row| Hour::decode(&row)).transpose()?.unwrap_or_default()))
+            }
         }
-        Ok(self.hours.entry(nth).or_default())
     }
 
     /// The minutes of a time in which there is something.

@@ -354,7 +354,7 @@ fn counts_are_kept_for_the_window_and_no_longer() {
     world.event(T0 - 91 * 24 * HOUR_MS, &[Origin::Backfill]);
     world.event(T0 + 400 * 24 * HOUR_MS, &[Origin::Sqs]);
     world.cut();
-    let rows = |world: &World| world.store.range(&[b'L'], &[b'M'], usize::MAX).unwrap().len();
+    let rows = |world: &World| world.store.range(b"L", b"M", usize::MAX).unwrap().len();
     assert_eq!(rows(&world), 2, "one hour, and what is kept of the org");
     world.clock = T0 + 90 * 24 * HOUR_MS;
     world.event(world.clock, &[Origin::Sqs]);

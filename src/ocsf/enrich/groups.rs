@@ -17,7 +17,7 @@ pub fn groups(w: &mut Writer<'_>, context: &Context<'_>, ids: &[Arc<str>]) {
         if context.enrichment.groups_first.is_empty() {
             return ids.iter().take(most).for_each(|id| group(w, context, id, name(id).as_deref()));
         }
-        let mut known: Vec<(usize, &Arc<str>, Option<Arc<str>>)> = Vec::with_capacity(ids.len().min(MOST_NAMED));
+        let mut known = Vec::with_capacity(ids.len().min(MOST_NAMED));
         for id in ids.iter().take(MOST_NAMED.max(most)) {
             let name = name(id);
             let rank = context.enrichment.rank(id, name.as_deref()).unwrap_or(usize::MAX);

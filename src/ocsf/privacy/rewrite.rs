@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::places::{Place, place};
-use super::scrub::Scope;
+use super::scrub::{Ip, Scope};
 use super::{Pseudonyms, Values};
 use crate::json::{Document, Kind, Value, push_escaped};
 use crate::ocsf::writer::saying;
@@ -48,12 +48,12 @@ impl Pseudonyms {
         let scope = match place(value) {
             Place::Fixed => return None,
             Place::Personal(kind) if self.hashes(kind) => return Some(self.token(&value.decoded())),
-            Place::Machine => Scope { known: false, ip: true },
-            Place::Agent => Scope { known: true, ip: false },
+            Place::Machine => Scope { known: false, ip: Ip::All },
+            Place::Agent => Scope { known: true, ip: Ip::Six },
             Place::Personal(_) | Place::Free => Scope::ALL,
         };
         // A number is nobody's address.
-        let scope = if value.kind() == Kind::String { scope } else { Scope { ip: false, ..scope } };
+        let scope = if value.kind() == Kind::String { scope } else { Scope { ip: Ip::None, ..scope } };
         self.clean(&value.decoded(), values, scope)
     }
 }
@@ -62,7 +62,7 @@ impl Pseudonyms {
 /// that the mapping reads has a digit in its name.
 fn scope_of_key(key: &str) -> Scope {
     let is_word = key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.'));
-    Scope { known: !is_word, ip: true }
+    Scope { known: !is_word, ip: Ip::All }
 }
 
 fn scalars<'a>(document: &'a Document<'a>) -> impl Iterator<Item = Value<'a>> {

@@ -59,11 +59,20 @@ pub struct Scope {
     /// Values that are known.
     pub known: bool,
     /// What has the form of an IP address.
-    pub ip: bool,
+    pub ip: Ip,
+}
+
+/// Which IP addresses are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ip {
+    None,
+    /// Only those of version 6: where four numbers with dots between them are the version of a program.
+    Six,
+    All,
 }
 
 impl Scope {
-    pub const ALL: Self = Self { known: true, ip: true };
+    pub const ALL: Self = Self { known: true, ip: Ip::All };
 }
 
 impl Pseudonyms {
@@ -99,8 +108,8 @@ impl Pseudonyms {
         if self.hashes(Personal::Login) {
             emails(text, &mut found);
         }
-        if scope.ip && self.hashes(Personal::Ip) {
-            addresses(text, &mut found);
+        if scope.ip != Ip::None && self.hashes(Personal::Ip) {
+            addresses(text, scope.ip, &mut found);
         }
         if scope.known && !values.known.is_empty() {
             known(text, values.known.iter().map(form), &mut found);
@@ -132,7 +141,7 @@ fn emails(text: &str, found: &mut Vec<Range<usize>>) {
 }
 
 /// What is an IP address, also with a port behind it.
-fn addresses(text: &str, found: &mut Vec<Range<usize>>) {
+fn addresses(text: &str, which: Ip, found: &mut Vec<Range<usize>>) {
     let of_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -146,7 +155,8 @@ fn addresses(text: &str, found: &mut Vec<Range<usize>>) {
         let run = text.get(start..at).unwrap_or_default();
         let whole = run.trim_end_matches(['.', ':']);
         let without_port = whole.rsplit_once(':').map_or("", |(address, _)| address);
-        let is_address = |text: &&str| text.len() > 2 && text.parse::<IpAddr>().is_ok();
+        let is_looked_for = |address: IpAddr| which == Ip::All || address.is_ipv6();
+        let is_address = |text: &&str| text.len() > 2 && text.parse().is_ok_and(is_looked_for);
         // An address of version 6 may end in colons, which a sentence may also add.
         if let Some(address) = [run, whole, without_port].iter().find(|text| is_address(text)) {
             found.push(start..start + address.len());

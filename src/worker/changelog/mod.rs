@@ -132,6 +132,9 @@ enum Plan {
     Write,
 }
 
+/// What is to be healed: keys whose newest value is void, and the places of what is void.
+type Restored = (BTreeSet<Vec<u8>>, Vec<Range<u64>>);
+
 impl Changelog {
     /// `owner` is who we are, for people; the turn is the same for all partitions of a process.
     pub fn new(log: Arc<dyn Log>, partition: i32, owner: &str, turn: &Turn) -> Self {
@@ -209,7 +212,7 @@ impl Changelog {
         found: Found,
         store: &mut RedbStore,
         stopped: &dyn Fn() -> bool,
-    ) -> Result<(BTreeSet<Vec<u8>>, Vec<Range<u64>>), ChangelogError> {
+    ) -> Result<Restored, ChangelogError> {
         let partition = self.partition;
         let counters = if anew { Counters::default() } else { counters(store)? };
         let mut replay = Replay::new(found, counters);

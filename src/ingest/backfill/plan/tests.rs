@@ -208,7 +208,7 @@ proptest! {
                 }
             }
             plan.put(slice);
-            if plan.slices.len() % 2 == 0 || plan.is_read() {
+            if plan.slices.len().is_multiple_of(2) || plan.is_read() {
                 stored = plan.clone();
             }
         }

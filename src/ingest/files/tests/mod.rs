@@ -36,7 +36,7 @@ impl Read for Pieces<'_> {
 fn read(input: impl Read, from: Place, longest: usize) -> (Vec<(Place, Vec<u8>)>, Place) {
     let mut elements = Elements::new(input, from, longest);
     let mut found = Vec::new();
-    while let Some(element) = elements.next().unwrap() {
+    while let Some(element) = elements.next_element().unwrap() {
         assert!(element.bytes.len() <= longest);
         found.push((element.place, element.bytes.to_vec()));
     }
@@ -155,7 +155,7 @@ proptest! {
         let (whole, end) = read(text.as_bytes(), Place::default(), LONGEST);
         let mut elements = Elements::new(text.as_bytes(), Place::default(), LONGEST);
         let mut before = 0;
-        while elements.next().unwrap().is_some() {
+        while elements.next_element().unwrap().is_some() {
             before += 1;
             let place = elements.place();
             let rest = read(&text.as_bytes()[place.offset as usize..], place, LONGEST);
@@ -246,10 +246,10 @@ fn an_element_that_is_too_long_is_cut_and_the_next_one_is_whole() {
         format!("{}\n{{\"a\":1}}", "x".repeat(500_000)),
     ] {
         let mut elements = Elements::new(text.as_bytes(), Place::default(), 1_000);
-        let first = elements.next().unwrap().unwrap();
+        let first = elements.next_element().unwrap().unwrap();
         assert!(first.is_cut && first.bytes.len() == 1_000);
         let most = elements.buffer_size();
-        let second = elements.next().unwrap().unwrap();
+        let second = elements.next_element().unwrap().unwrap();
         assert_eq!((second.is_cut, second.bytes), (false, &b"{\"a\":1}"[..]));
         assert!(most < 200_000, "{most} bytes are held");
     }

@@ -5,7 +5,7 @@ use super::cards::{Answer, Card, GroupCard, Thing};
 use crate::ocsf::{AppCard, DeviceCard, Lookup, UserCard};
 use crate::okta::OrgId;
 
-/// Memory for cards, bytes: 40,000 people with 20 groups each. Who is active within minutes are far fewer in the largest
+/// Memory for cards, bytes: some 30,000 people with 20 groups each. Who is active within minutes are far fewer in the largest
 /// org; a worker may own several partitions and has 300 MiB in all.
 const MOST_BYTES: usize = 48 << 20;
 

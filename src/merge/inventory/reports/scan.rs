@@ -216,7 +216,8 @@ impl<S: InventoryStore> Reporter<'_, S> {
             }
             next = more;
         }
-        Ok(None)
+        // Whether the last of a stretch was the last of all is known only where the batch was cut, so nobody asks.
+        Ok((!room.is_left()).then_some(last))
     }
 
     /// Tells what is in a slot; gives how many things there were.

@@ -51,7 +51,7 @@ fn nothing_is_said_to_have_been_so_before_it_was_made_so() {
     world.listed(USER, ANN, &object("b", s(105)), s(110), s(0));
     assert_eq!(said(&world, USER, ANN, s(102)), seen(&object("a", s(50))));
     assert_eq!(said(&world, USER, ANN, s(105)), seen(&object("b", s(105))));
-    assert_eq!(said(&world, USER, ANN, s(60)).unwrap().1, false);
+    assert!(!said(&world, USER, ANN, s(60)).unwrap().1);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn so_much_of_the_past_is_kept_and_so_long() {
     assert_eq!(kept.len(), MOST_KEPT);
     assert_eq!(head(&world.store, &slot).unwrap().unwrap().past, MOST_KEPT as u32);
     assert_eq!(kept[0].head.since(), s(MOST_KEPT as i64 * 10 + 5), "the oldest are forgotten first");
-    assert_eq!(said(&world, USER, ANN, s(20)).unwrap().1, false, "what is forgotten is not made up");
+    assert!(!said(&world, USER, ANN, s(20)).unwrap().1, "what is forgotten is not made up");
 
     // What ended 90 days ago is of no event that is worth an answer; what ended after that is.
     let last_change = s(2 * MOST_KEPT as i64 * 10 + 5);

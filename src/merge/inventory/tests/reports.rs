@@ -507,7 +507,7 @@ proptest! {
                 Report::Gone(gone) => gone.slot == slot,
                 _ => false,
             };
-            let last = reports.iter().flatten().filter(of).last();
+            let last = reports.iter().flatten().rfind(of);
             let known = head(&store, &slot).unwrap().filter(|head| !head.is_gone());
             match last {
                 Some(Report::Thing(thing)) => {
