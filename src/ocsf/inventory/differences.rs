@@ -67,8 +67,10 @@ impl Ids {
 /// The leaves in which two objects differ, with pseudonyms for personal values. Nothing of what is no JSON.
 pub fn leaves(before: &[u8], after: &[u8], pseudonyms: Option<&Pseudonyms>) -> Leaves {
     let (mut old_tape, mut new_tape) = (Tape::default(), Tape::default());
-    let before = shown(&mut old_tape, before, pseudonyms);
-    let after = shown(&mut new_tape, after, pseudonyms);
+    let (mut before, mut after) = (without_secrets(&mut old_tape, before), without_secrets(&mut new_tape, after));
+    if let Some(pseudonyms) = pseudonyms {
+        hide(pseudonyms, &mut old_tape, [&mut before, &mut after]);
+    }
     let (Ok(before), Ok(after)) = (old_tape.read(&before), new_tape.read(&after)) else { return Leaves::default() };
     let (before, after) = (flat(&before), flat(&after));
     let mut found = Leaves::default();
@@ -113,19 +115,30 @@ fn by_id<'a>(tape: &'a mut Tape, id: &str, list: Option<&'a [u8]>) -> BTreeMap<S
     document.root().children().filter_map(element).collect()
 }
 
-/// A state of an object as it may be shown: without secrets, and without what the record itself does not show of people.
-fn shown(tape: &mut Tape, text: &[u8], pseudonyms: Option<&Pseudonyms>) -> Vec<u8> {
-    let mut without_secrets = Vec::with_capacity(text.len());
+/// A state of an object without what belongs in no record.
+fn without_secrets(tape: &mut Tape, text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
     if let Ok(document) = tape.read(text) {
-        secrets::copy_without(&document, &mut without_secrets);
+        secrets::copy_without(&document, &mut out);
     }
-    let Some(pseudonyms) = pseudonyms else { return without_secrets };
-    let (mut values, mut veiled) = (Values::default(), Vec::with_capacity(text.len()));
-    if let Ok(document) = tape.read(&without_secrets) {
-        pseudonyms.note(&document, &mut values);
-        pseudonyms.rewrite(&document, &values, &mut veiled);
+    out
+}
+
+/// Hides the personal values of both states: one that stands at its place in one may be in a text of the other.
+fn hide(pseudonyms: &Pseudonyms, tape: &mut Tape, states: [&mut Vec<u8>; 2]) {
+    let mut values = Values::default();
+    for state in &states {
+        if let Ok(document) = tape.read(state) {
+            pseudonyms.note(&document, &mut values);
+        }
     }
-    veiled
+    for state in states {
+        let mut hidden = Vec::with_capacity(state.len());
+        if let Ok(document) = tape.read(state) {
+            pseudonyms.rewrite(&document, &values, &mut hidden);
+        }
+        *state = hidden;
+    }
 }
 
 /// Every leaf as it was written, by its path. Links, and what was asked to be expanded, depend on the way of asking; but

@@ -39,7 +39,7 @@ pub use user_schema::UserSchema;
 
 use std::fmt;
 
-use super::privacy::{Privacy, Values};
+use super::privacy::{Privacy, Pseudonyms, Values};
 use super::writer::{Memory, TIMES, Writer, saying};
 use super::{Class, Options};
 use crate::json::{JsonFault, Tape};
@@ -210,16 +210,16 @@ impl InventoryMapper {
         Self { options: Options { raw_data, ..self.options }, privacy, ..self }
     }
 
-    /// Hides the personal values in the text that was handed in.
-    fn veil(&mut self, org: &OrgId, piece: Piece) -> Result<(), InventoryError> {
-        let Some(privacy) = &self.privacy else { return Ok(()) };
+    /// Hides the personal values in the text that was handed in; gives how others are hidden.
+    fn veil(&mut self, org: &OrgId, piece: Piece) -> Result<Option<Pseudonyms>, InventoryError> {
+        let Some(privacy) = &self.privacy else { return Ok(None) };
         let pseudonyms = privacy.of(org);
         let (mut values, mut veiled) = (Values::default(), Vec::with_capacity(self.text.len()));
         let document = source::read(&mut self.tape, piece, &self.text)?;
         pseudonyms.note(&document, &mut values);
         pseudonyms.rewrite(&document, &values, &mut veiled);
         self.text = veiled;
-        Ok(())
+        Ok(Some(pseudonyms))
     }
 
     /// Changes what is added besides the object.
@@ -240,7 +240,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::user(&mut self.pieces, facts, &mut self.text)?;
-        self.veil(observed.org, Piece::User)?;
+        let pseudonyms = self.veil(observed.org, Piece::User)?;
         let document = source::read(&mut self.tape, Piece::User, &self.text)?;
         let root = document.root();
         let user = User::of(root.get("user"));
@@ -252,8 +252,7 @@ impl InventoryMapper {
             status: user.status,
             updated: user.last_updated,
         };
-        let pseudonyms = self.privacy.as_ref().map(|privacy| privacy.of(observed.org));
-        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, pseudonyms, out };
+        let paper = Paper { options: self.options, pseudonyms, document: &document, memory: &mut self.memory, out };
         Ok(frame.write(observed, paper, |w| user::write(w, root, &user, facts.schema)))
     }
 
@@ -269,7 +268,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::object(&mut self.pieces, Piece::Device, device, &mut self.text)?;
-        self.veil(observed.org, Piece::Device)?;
+        let pseudonyms = self.veil(observed.org, Piece::Device)?;
         let document = source::read(&mut self.tape, Piece::Device, &self.text)?;
         let device = Device::of(Some(document.root()));
         let frame = Frame {
@@ -280,8 +279,7 @@ impl InventoryMapper {
             status: device.status,
             updated: device.last_updated,
         };
-        let pseudonyms = self.privacy.as_ref().map(|privacy| privacy.of(observed.org));
-        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, pseudonyms, out };
+        let paper = Paper { options: self.options, pseudonyms, document: &document, memory: &mut self.memory, out };
         Ok(frame.write(observed, paper, |w| device::write(w, &device)))
     }
 
@@ -298,7 +296,7 @@ impl InventoryMapper {
     ) -> Result<Class, InventoryError> {
         observed.check()?;
         source::object(&mut self.pieces, Piece::Resource, facts.object, &mut self.text)?;
-        self.veil(observed.org, Piece::Resource)?;
+        let pseudonyms = self.veil(observed.org, Piece::Resource)?;
         let document = source::read(&mut self.tape, Piece::Resource, &self.text)?;
         let root = document.root();
         let resource = collection.read(root).ok_or(InventoryError::MissingId(Piece::Resource))?;
@@ -310,8 +308,7 @@ impl InventoryMapper {
             status: resource.status,
             updated: resource.updated,
         };
-        let pseudonyms = self.privacy.as_ref().map(|privacy| privacy.of(observed.org));
-        let paper = Paper { options: self.options, document: &document, memory: &mut self.memory, pseudonyms, out };
+        let paper = Paper { options: self.options, pseudonyms, document: &document, memory: &mut self.memory, out };
         Ok(frame.write(observed, paper, |w| resource::write(w, root, &resource, facts)))
     }
 
