@@ -110,7 +110,7 @@ pub struct MergeConfig {
     /// The most bytes of landing records in one batch.
     pub batch_bytes: usize,
     /// The compacted topic that holds a copy of the state, from which a worker that has lost its disk, or takes over a
-    /// partition, has it again within a minute instead of folding the landing log anew. Default: the landing topic's
+    /// partition, has it again instead of folding the landing log anew. Default: the landing topic's
     /// name and `.state`; an empty text is none. Only with Kafka.
     pub changelog_topic: Option<String>,
 }
