@@ -39,21 +39,22 @@ fn another_mapping_gives_other_records_of_the_same_events_in_topics_of_their_own
 
     let own = bench.folder.join("own.csv");
     let header = "event_type,class,activity_id,activity,entity,targets,defaults,why\n";
-    std::fs::write(&own, format!("{header}user.session.start,entity_management,99,Session,Session,,,\n")).unwrap();
+    std::fs::write(&own, format!("{header}user.session.start,authentication,2,Logoff,,,,\n")).unwrap();
     let own = own.to_str().unwrap();
     let prefix = format!("{}.v2", bench.name);
     let (status, said, error) = reprocess(&bench, &["--dry-run", "--event-types", own, "--json"]);
     assert_eq!(status, 0, "{error}");
     let told: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((&told["published"]["entity_management"], &told["read"]), (&500.into(), &700.into()));
+    assert_eq!((&told["published"]["authentication"], &told["read"]), (&500.into(), &700.into()));
 
     let (status, said, error) = reprocess(&bench, &["--topic-prefix", &prefix, "--event-types", own]);
     assert_eq!(status, 0, "{said}{error}");
-    let entities = format!("{prefix}.entity_management");
-    let records = bench.tail(&[&entities]);
+    let signed_out = format!("{prefix}.authentication");
+    let records = bench.tail(&[&signed_out]);
     let after = uids(&records);
     assert_eq!(after.keys().collect::<BTreeSet<_>>(), before.keys().collect::<BTreeSet<_>>(), "the same uids");
     for record in &records {
+        assert_eq!(record["value"]["type_name"], "Authentication: Logoff");
         assert_eq!(
             record["headers"]["landing"].as_str().unwrap().split(':').next(),
             Some(record["partition"].to_string().as_str())

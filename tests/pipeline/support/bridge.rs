@@ -58,10 +58,12 @@ impl Bridge {
 async fn answer(
     State(state): State<Arc<Mutex<Inner>>>,
     headers: HeaderMap,
-    Json(asked): Json<Value>,
+    body: axum::body::Bytes,
 ) -> (StatusCode, Json<Value>) {
     let target = headers["x-amz-target"].to_str().unwrap();
     let action = target.strip_prefix("AWSEvents.").unwrap().to_owned();
+    // Its content type is one of AWS's own.
+    let asked: Value = serde_json::from_slice(&body).unwrap();
     let mut inner = state.lock().unwrap();
     inner.calls.push((action.clone(), asked.clone()));
     let answer = if inner.denied.contains(&action) {
