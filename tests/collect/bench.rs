@@ -48,6 +48,12 @@ impl Bench {
         self
     }
 
+    /// The log of the orgs so far is polled, too.
+    pub fn polled(mut self) -> Self {
+        self.orgs = self.orgs.replace("mode = \"off\"", "mode = \"primary\"");
+        self
+    }
+
     /// The configuration with whatever the orgs are now.
     fn config(&self) -> PathBuf {
         let (path, data) = (self.folder.path().join("worker.toml"), self.folder.path().join("data"));

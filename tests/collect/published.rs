@@ -29,7 +29,7 @@ fn text(value: &Value) -> String {
 #[test]
 fn everything_that_is_there_is_published_once_over_crashes_in_the_middle() {
     let org = org(150, &["--groups", "12", "--apps", "10"]);
-    let bench = Bench::of(&org, BY_TOKEN);
+    let bench = Bench::of(&org, BY_TOKEN).polled();
     // Between two outputs of one record, again and again.
     for point in ["fold.told:100", "fold.told:150", "fold.told:100"] {
         let mut worker = bench.crash_at(point);
