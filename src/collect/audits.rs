@@ -58,6 +58,8 @@ pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
         return std::future::pending().await;
     }
     let mut way_in = None;
+    // Whoever has just started has more urgent things to ask.
+    access.settings.pace.sleep(PAUSE).await;
     loop {
         match round(access, &mut way_in).await {
             Ok(true) => {}
