@@ -103,6 +103,8 @@ impl Collect {
         for org in &mut config.orgs {
             org.snapshot.interval_hours = 0;
             org.log.mode = Some(LogMode::Off);
+            // Nor is anything read between snapshots.
+            (org.snapshot.relist_minutes, org.snapshot.audit_hours) = (0, 0);
         }
     }
 
