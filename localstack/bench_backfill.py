@@ -23,6 +23,7 @@ LIMIT, KEPT_FREE = 120, 2
 AIM_WALL, AIM_QUOTA = 1.03, 0.98
 CONFIG = """
 [worker]
+roles = ["normalize", "collect"]
 data_dir = "{folder}/data"
 [[org]]
 id = "acme"
