@@ -59,9 +59,9 @@ impl Pseudonyms {
 }
 
 /// What is looked for in a key. One that is a single word is the name of a field, also if somebody is called so. No field
-/// that the mapping reads has a digit in its name.
+/// of an event that the mapping reads has anything but letters and underscores in its name.
 fn scope_of_key(key: &str) -> Scope {
-    let is_word = key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.'));
+    let is_word = key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     Scope { known: !is_word, ip: Ip::All }
 }
 

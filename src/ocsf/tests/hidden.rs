@@ -171,6 +171,52 @@ fn no_personal_value_is_in_clear_anywhere() {
 }
 
 #[test]
+fn a_name_is_hidden_as_a_key_unless_a_field_could_be_called_so() {
+    for (name, is_hidden) in
+        [("Anna-Lena", true), ("Anna.Lena", true), ("Anna Lena", true), ("Anna2", true), ("outcome", false)]
+    {
+        let mut event = with("/actor/displayName", json!(name));
+        event["debugContext"]["debugData"]["seen"] = json!({name: "at noon"});
+        let seen = hidden(&event)["unmapped"]["debugContext"]["debugData"]["seen"].clone();
+        assert_eq!(seen.get(name).is_none(), is_hidden, "{seen}");
+        assert_eq!(seen.as_object().unwrap().len(), 1);
+    }
+}
+
+/// Every name by which the mapping finds something in an event is one that no person can hide.
+#[test]
+fn the_fields_of_events_are_single_words() {
+    use crate::okta::{
+        AuthenticationContext, ChangeDetails, Client, DebugContext, DebugData, DetailEntry, Device,
+        GeographicalContext, Geolocation, LogEvent, Outcome, Party, Request, Risk, SecurityContext, Transaction,
+        TransactionDetail, UserAgent,
+    };
+    let all = [
+        LogEvent::FIELDS,
+        Party::FIELDS,
+        ChangeDetails::FIELDS,
+        DetailEntry::FIELDS,
+        Client::FIELDS,
+        UserAgent::FIELDS,
+        GeographicalContext::FIELDS,
+        Geolocation::FIELDS,
+        AuthenticationContext::FIELDS,
+        SecurityContext::FIELDS,
+        Risk::FIELDS,
+        Outcome::FIELDS,
+        Transaction::FIELDS,
+        TransactionDetail::FIELDS,
+        DebugContext::FIELDS,
+        DebugData::FIELDS,
+        Device::FIELDS,
+        Request::FIELDS,
+    ];
+    for field in all.into_iter().flatten() {
+        assert!(field.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_'), "{field}");
+    }
+}
+
+#[test]
 fn what_only_the_inventory_knows_of_somebody_is_hidden_too() {
     let knowledge = knows_everything();
     let clear = [
