@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::collector::{Ends, Settings};
 use super::land::Lander;
 use super::org::{Org, Trouble};
+use super::plan::Plan;
 use super::progress::Progress;
 use crate::error::{Chain, Fatal};
 use crate::landing;
@@ -23,10 +24,11 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Waits until the state is as new as the log was when the partition became ours; false if it is ours no more.
-    pub async fn caught_up(&self) -> bool {
-        let mut committed = self.ends.committed.clone();
-        committed.wait_for(|next| *next >= self.ends.end).await.is_ok()
+    /// All that is configured to be read, whatever the org runs on.
+    pub fn plan(&self) -> Result<Plan, Trouble> {
+        let snapshot = &self.settings.snapshot;
+        let plan = Plan::new(&snapshot.selection(), &snapshot.without, Engine::Unknown);
+        plan.map_err(|error| Trouble::NoWayIn(error.to_string()))
     }
 
     /// How the reading stands, as last committed.

@@ -13,8 +13,7 @@ use super::plan::Plan;
 use super::table::Collection;
 use crate::config::SnapshotConfig;
 use crate::error::{Chain, Fatal};
-use crate::landing::{Content, Origin};
-use crate::merge::cursors;
+use crate::landing::Origin;
 use crate::merge::inventory::{self, Slot, heads_after};
 use crate::merge::snapshots::Snapshots;
 use crate::okta::Engine;
@@ -31,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_STEP: Duration = Duration::from_secs(300);
 
 /// Where a round is.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     /// The last key that was read; none at the beginning of a round.
     after: Option<String>,
@@ -54,7 +53,7 @@ pub(super) fn rolling(config: &SnapshotConfig, standing: &Snapshots) -> Vec<&'st
 /// # Errors
 /// None today: what cannot be read now is read in the next round.
 pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
-    if access.settings.snapshot.audit_hours == 0 || !access.caught_up().await {
+    if access.settings.snapshot.audit_hours == 0 || !access.ends.caught_up().await {
         return std::future::pending().await;
     }
     let mut way_in = None;
@@ -108,8 +107,7 @@ async fn stretch(
 ) -> Result<bool, Trouble> {
     let Some(parent) = collection.parent() else { return Ok(false) };
     let cursor = format!("audit:{}", collection.name);
-    let place = cursors::place(org.state.as_ref(), &org.id, &cursor)?;
-    let place: Place = place.and_then(|place| serde_json::from_slice(&place).ok()).unwrap_or_default();
+    let place: Place = org.place(&cursor)?.unwrap_or_default();
     let heads = heads_after(org.state.as_ref(), &org.id, parent, place.after.as_deref(), KEYS_AT_ONCE)?;
     let objects = access.standing()?.standings.get(parent.name).map_or(1, |standing| standing.objects.max(1));
     let round_ms = u64::from(access.settings.snapshot.audit_hours) * 3_600_000;
@@ -130,20 +128,18 @@ async fn stretch(
     }
     // Behind the last key the next round begins.
     let after = heads.last().filter(|_| heads.len() == KEYS_AT_ONCE).map(|(key, _)| key.clone());
-    let value = serde_json::to_vec(&Place { after }).unwrap_or_default();
-    let record = (Content::Cursor { name: cursor.clone() }, value);
-    let expected = record.1.clone();
-    org.lander.land(Origin::Audit, vec![record]).await.map_err(Trouble::NotLanded)?;
-    until_noted(org, &cursor, &expected).await?;
+    let place = Place { after };
+    org.note(Origin::Audit, &cursor, &place).await?;
+    until_noted(org, &cursor, &place).await?;
     Ok(!heads.is_empty())
 }
 
 /// Waits until the state knows the place, from which the next stretch begins.
-async fn until_noted(org: &Org, cursor: &str, expected: &[u8]) -> Result<(), Trouble> {
+async fn until_noted(org: &Org, cursor: &str, place: &Place) -> Result<(), Trouble> {
     let mut committed = org.committed.clone();
     loop {
         committed.mark_unchanged();
-        if cursors::place(org.state.as_ref(), &org.id, cursor)?.as_deref() == Some(expected) {
+        if org.place::<Place>(cursor)?.as_ref() == Some(place) {
             return Ok(());
         }
         look_again(&mut committed).await?;

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::collector::Ends;
 use super::land::Lander;
 use super::org::{Trouble, look_again};
-use crate::ack::NotDelivered;
 use crate::error::{Chain, Fatal};
 use crate::landing::{self, Content, Origin};
 use crate::merge::StoreError;
@@ -48,7 +47,7 @@ pub async fn tick(org: OrgId, ends: Ends, stop: CancellationToken) -> Result<(),
 /// Shows how fresh the state of an org is, until stopped.
 pub async fn watch(org: OrgId, ends: Ends, stop: CancellationToken) {
     let showing = async {
-        if is_current(&ends).await.is_err() {
+        if !ends.caught_up().await {
             return;
         }
         loop {
@@ -74,7 +73,7 @@ struct Clock {
 
 impl Clock {
     async fn go_on(&self) -> Result<(), Fatal> {
-        if is_current(&self.ends).await.is_err() {
+        if !self.ends.caught_up().await {
             return Ok(());
         }
         loop {
@@ -82,12 +81,9 @@ impl Clock {
                 Ok(()) => {}
                 // The owner of the partition is gone, and we with it.
                 Err(Trouble::Stopped(_)) => return Ok(()),
-                Err(Trouble::NotLanded(NotDelivered::Impossible { what, status })) => {
-                    return Err(Fatal::new(status, "a tick cannot be landed")
-                        .hint("mend the cause and start again: what waits to be published goes on where it was")
-                        .because(NotDelivered::Impossible { what, status }));
-                }
                 Err(trouble) => {
+                    let goes_on = "what waits to be published goes on where it was";
+                    let trouble = trouble.unless_hopeless("a tick cannot be landed", goes_on)?;
                     tracing::debug!(org = %self.org, error = %Chain(&trouble), "what waits to be published waits on");
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -128,12 +124,6 @@ impl Clock {
         metrics::inventory_waiting(self.org.as_str(), found.users);
         Ok(found)
     }
-}
-
-/// Waits until the state is as new as the log was when the partition became ours.
-async fn is_current(ends: &Ends) -> Result<(), watch::error::RecvError> {
-    let mut committed = ends.committed.clone();
-    committed.wait_for(|next| *next >= ends.end).await.map(|_| ())
 }
 
 fn show(org: &OrgId, state: &dyn crate::merge::StateReader) -> Result<(), StoreError> {

@@ -16,7 +16,6 @@ use super::schedule::Schedule;
 use super::snapshot;
 use super::table::Collection;
 use super::{audits, errands, relists};
-use crate::ack::NotDelivered;
 use crate::config::{ApiConfig, QuotaConfig, SnapshotConfig};
 use crate::error::{Chain, Fatal};
 use crate::landing::{self, LandingLog, Origin};
@@ -61,6 +60,14 @@ pub struct Ends {
     pub end: u64,
 }
 
+impl Ends {
+    /// Waits until the state is as new as the log was when the partition became ours; false if it is ours no more.
+    pub async fn caught_up(&self) -> bool {
+        let mut committed = self.committed.clone();
+        committed.wait_for(|next| *next >= self.end).await.is_ok()
+    }
+}
+
 /// Whether the way in can be tried at all: for the start of a process, when somebody is there to mend it.
 ///
 /// # Errors
@@ -101,7 +108,7 @@ impl Collector {
     async fn go_on(&self) -> Result<(), Fatal> {
         let mut pause = FIRST_PAUSE;
         self.health.ready("waits until the state is as new as the log");
-        if !self.access.caught_up().await {
+        if !self.access.ends.caught_up().await {
             return Ok(());
         }
         self.show();
@@ -114,12 +121,9 @@ impl Collector {
                 }
                 // The owner of the partition is gone, and we with it.
                 Err(Trouble::Stopped(_)) => return Ok(()),
-                Err(Trouble::NotLanded(NotDelivered::Impossible { what, status })) => {
-                    return Err(Fatal::new(status, "what was read cannot be landed")
-                        .hint("mend the cause and start again: the snapshot goes on where it was")
-                        .because(NotDelivered::Impossible { what, status }));
+                Err(trouble) => {
+                    trouble.unless_hopeless("what was read cannot be landed", "the snapshot goes on where it was")?
                 }
-                Err(trouble) => trouble,
             };
             let (org, pause_ms) = (&self.access.settings.org, pause.as_millis());
             tracing::warn!(%org, error = %Chain(&trouble), pause_ms, "reading the org pauses");

@@ -7,23 +7,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::access::Access;
 use super::fetch::fetch_one;
-use super::list::{ListKey, ListReader, Purpose};
+use super::list::{ListReader, Purpose};
 use super::observe;
 use super::org::{Org, Trouble, look_again};
-use super::plan::Plan;
 use super::remedy::ListEnd;
 use super::table::Collection;
-use crate::ack::NotDelivered;
 use crate::error::{Chain, Fatal};
 use crate::landing::{self, Content, Origin};
 use crate::merge::inventory::{Ask, ChangesRead, Errand, Failed, FetchMark, Intent, Sent, Settings, due, last_sent};
 use crate::merge::snapshots::{Mark, Requested};
-use crate::okta::Engine;
 use crate::okta::quota::Priority;
 
 /// Errands that are out at once: as many slots as the quota keeps for what is urgent, and a few whose answer is landing.
@@ -41,7 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the landing log cannot be written until a person acts.
 pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
-    if !access.caught_up().await {
+    if !access.ends.caught_up().await {
         return Ok(());
     }
     let mut pause = FIRST_PAUSE;
@@ -49,12 +45,9 @@ pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
         let mut runner = Runner { access, org: None, abandoned: None, sent: i64::MIN, running: JoinSet::new() };
         let trouble = match runner.go_on(&mut pause).await {
             Err(Trouble::Stopped(_)) => return Ok(()),
-            Err(Trouble::NotLanded(NotDelivered::Impossible { what, status })) => {
-                return Err(Fatal::new(status, "what was read cannot be landed")
-                    .hint("mend the cause and start again: what was asked for is asked for again")
-                    .because(NotDelivered::Impossible { what, status }));
+            Err(trouble) => {
+                trouble.unless_hopeless("what was read cannot be landed", "what was asked for is asked for again")?
             }
-            Err(trouble) => trouble,
             Ok(never) => match never {},
         };
         let (org, pause_ms) = (&access.settings.org, pause.as_millis());
@@ -135,9 +128,7 @@ impl Runner<'_> {
         if let Some(known) = &self.org {
             return Ok(known.clone());
         }
-        let snapshot = &self.access.settings.snapshot;
-        let plan = Plan::new(&snapshot.selection(), &snapshot.without, Engine::Unknown);
-        let plan = plan.map_err(|error| Trouble::NoWayIn(error.to_string()))?;
+        let plan = self.access.plan()?;
         let (org, _) = self.access.org_of(&plan.scopes()).await?;
         // Errands of an owner before us were sent before ours are.
         self.sent = self.sent.max(last_sent(org.state.as_ref(), &org.id)?.unwrap_or(i64::MIN));
@@ -215,13 +206,12 @@ pub(super) async fn list_changes(
     priority: Priority,
     asked_after: i64,
 ) -> Result<ListEnd, Trouble> {
-    let time = Timestamp::from_millisecond(since).unwrap_or(Timestamp::MIN);
-    let Some(request) = collection.changes_request(None, &format!("{time:.3}")) else { return Ok(ListEnd::Off) };
     // It is a list as those of a snapshot are, and lags like them.
     let purpose = Purpose { priority, origin: Origin::Snapshot, epoch: None, rosters: Arc::new([]), asked_after };
-    let mut list = ListReader::new(org, purpose, collection, ListKey { key: None, word: None });
-    list.begin_at(request);
-    list.read_to_end().await
+    match ListReader::of_changes(org, purpose, collection, since) {
+        Some(list) => list.read_to_end().await,
+        None => Ok(ListEnd::Off),
+    }
 }
 
 async fn tell(org: &Org, mark: &FetchMark) -> Result<(), Trouble> {

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::list::{ListKey, ListReader, Purpose, Step};
@@ -117,11 +116,8 @@ async fn list_changes(
     since: i64,
     keys: &mut BTreeMap<String, Option<i64>>,
 ) -> Result<(), Trouble> {
-    let time = Timestamp::from_millisecond(since - INDEX_LAG_MS).unwrap_or(Timestamp::MIN);
-    let Some(request) = collection.changes_request(None, &format!("{time:.3}")) else { return Ok(()) };
-    let key = ListKey { key: None, word: None };
-    let mut list = ListReader::new(org, purpose(i64::MIN), collection, key);
-    list.begin_at(request);
+    let list = ListReader::of_changes(org, purpose(i64::MIN), collection, since - INDEX_LAG_MS);
+    let Some(mut list) = list else { return Ok(()) };
     loop {
         let step = list.step().await?;
         for seen in list.take_landed() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::observe::{Landed, List, Roster, Seen};
 use super::org::{Org, Trouble};
 use super::progress::Line;
@@ -86,6 +88,15 @@ impl ListReader {
             page: None,
             landed: Vec::new(),
         }
+    }
+
+    /// The reader of what has changed since a time, ms by Okta's clock. `None` if the collection does not tell that.
+    pub fn of_changes(org: &Arc<Org>, purpose: Purpose, collection: &'static Collection, since: i64) -> Option<Self> {
+        let time = Timestamp::from_millisecond(since).unwrap_or(Timestamp::MIN);
+        let request = collection.changes_request(None, &format!("{time:.3}"))?;
+        let mut list = Self::new(org, purpose, collection, ListKey { key: None, word: None });
+        list.begin_at(request);
+        Some(list)
     }
 
     /// What asks for the first page, in pages as large as turned out to be possible.

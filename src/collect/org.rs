@@ -3,11 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::land::Lander;
 use super::progress::Progress;
 use crate::ack::NotDelivered;
+use crate::error::Fatal;
+use crate::landing::{Content, Origin};
+use crate::merge::cursors;
 use crate::merge::snapshots::{Run, Snapshots};
 use crate::merge::{StateReader, StoreError};
 use crate::okta::api::Client;
@@ -53,6 +58,18 @@ pub(super) enum Trouble {
     Superseded,
 }
 
+impl Trouble {
+    /// Itself, unless only a person can mend the log: then `what` failed, and after the mend this `goes_on`.
+    pub fn unless_hopeless(self, what: &str, goes_on: &str) -> Result<Self, Fatal> {
+        match self {
+            Self::NotLanded(why @ NotDelivered::Impossible { status, .. }) => {
+                Err(Fatal::new(status, what).hint(format!("mend the cause and start again: {goes_on}")).because(why))
+            }
+            trouble => Ok(trouble),
+        }
+    }
+}
+
 impl Org {
     /// How the org's time goes.
     pub fn pace(&self) -> Pace {
@@ -72,6 +89,20 @@ impl Org {
     /// The snapshot that runs, if it is this one.
     pub fn running(&self, epoch: i64) -> Result<Run, Trouble> {
         self.standing()?.running.filter(|run| run.epoch == epoch).ok_or(Trouble::Superseded)
+    }
+
+    /// The place of this name that was noted last; nothing if it cannot be read any more.
+    pub fn place<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Trouble> {
+        let place = cursors::place(self.state.as_ref(), &self.id, name)?;
+        Ok(place.and_then(|place| serde_json::from_slice(&place).ok()))
+    }
+
+    /// Notes a place. It lands behind what was read before, so a crash reads the same again.
+    pub async fn note(&self, origin: Origin, name: &str, place: &impl Serialize) -> Result<(), Trouble> {
+        // Texts and numbers can always be written as JSON.
+        let value = serde_json::to_vec(place).unwrap_or_default();
+        let record = (Content::Cursor { name: name.to_owned() }, value);
+        self.lander.land(origin, vec![record]).await.map_err(Trouble::NotLanded)
     }
 }
 

@@ -7,15 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Access;
 use super::errands::list_changes;
-use super::org::{Org, Trouble};
-use super::plan::Plan;
+use super::org::Trouble;
 use super::remedy::ListEnd;
 use super::table::Collection;
 use crate::error::{Chain, Fatal};
-use crate::landing::{Content, Origin};
-use crate::merge::cursors;
+use crate::landing::Origin;
 use crate::merge::inventory::Settings;
-use crate::okta::Engine;
 use crate::okta::quota::Priority;
 
 /// How far the last list of changes of a collection reached.
@@ -31,7 +28,7 @@ struct Reached {
 /// None today: what cannot be read now is read the next time.
 pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
     let interval = Duration::from_secs(u64::from(access.settings.snapshot.relist_minutes) * 60);
-    if interval.is_zero() || !access.caught_up().await {
+    if interval.is_zero() || !access.ends.caught_up().await {
         return std::future::pending().await;
     }
     loop {
@@ -43,9 +40,7 @@ pub(super) async fn go_on(access: &Access) -> Result<(), Fatal> {
 }
 
 async fn round(access: &Access) -> Result<(), Trouble> {
-    let snapshot = &access.settings.snapshot;
-    let plan = Plan::new(&snapshot.selection(), &snapshot.without, Engine::Unknown);
-    let plan = plan.map_err(|error| Trouble::NoWayIn(error.to_string()))?;
+    let plan = access.plan()?;
     let standings = access.standing()?.standings;
     let collections: Vec<(&'static Collection, i64)> = plan
         .collections
@@ -60,27 +55,13 @@ async fn round(access: &Access) -> Result<(), Trouble> {
     let scopes: Vec<&str> = collections.iter().flat_map(|(collection, _)| collection.scopes).copied().collect();
     let (org, _) = access.org_of(&scopes).await?;
     for (collection, complete) in collections {
+        let name = format!("relist:{}", collection.name);
         let asked = org.now_ms();
-        let since = reached(&org, collection)?.unwrap_or(complete).max(complete) - Settings::default().list_lag_ms;
+        let reached = org.place::<Reached>(&name)?.map_or(complete, |reached| reached.asked.max(complete));
+        let since = reached - Settings::default().list_lag_ms;
         if list_changes(&org, collection, since, Priority::Snapshot, i64::MIN).await? == ListEnd::Read {
-            note(&org, collection, asked).await?;
+            org.note(Origin::Snapshot, &name, &Reached { asked }).await?;
         }
     }
     Ok(())
-}
-
-fn reached(org: &Org, collection: &Collection) -> Result<Option<i64>, Trouble> {
-    let place = cursors::place(org.state.as_ref(), &org.id, &name(collection))?;
-    Ok(place.and_then(|place| serde_json::from_slice::<Reached>(&place).ok()).map(|reached| reached.asked))
-}
-
-/// It lands behind what was read, so a crash lists the same again.
-async fn note(org: &Org, collection: &Collection, asked: i64) -> Result<(), Trouble> {
-    let value = serde_json::to_vec(&Reached { asked }).unwrap_or_default();
-    let record = (Content::Cursor { name: name(collection) }, value);
-    org.lander.land(Origin::Snapshot, vec![record]).await.map_err(Trouble::NotLanded)
-}
-
-fn name(collection: &Collection) -> String {
-    format!("relist:{}", collection.name)
 }

@@ -53,14 +53,8 @@ impl Collectors {
             let Some(settings) = self.settings(org) else { continue };
             let gate = Gate::new(&org.id, share::policy(&org.quota), self.shared.pace);
             if let Some(settings) = self.log_settings(org) {
-                let ends = system_log::Ends {
-                    landing: self.shared.landing.clone(),
-                    room: self.room.clone(),
-                    sink: self.shared.sink.clone(),
-                    state: std::sync::Arc::new(state.clone()),
-                    committed: committed.clone(),
-                    end,
-                };
+                let (ends, sink) = (self.ends(state, committed, end), self.shared.sink.clone());
+                let ends = system_log::Ends { ends, sink };
                 let health = self.shared.health.component(format!("log {}", org.id));
                 tasks.push(self.spawn(system_log::run(settings, ends, gate.clone(), health, stop.clone())));
             }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::landing::Landing;
@@ -14,10 +13,9 @@ use super::stream::{self, StreamLook};
 use super::told;
 use super::{SCOPE, Trouble, millis, of_log, time};
 use crate::ack::NotDelivered;
-use crate::collect::{Lander, Room};
+use crate::collect::{self, Lander};
 use crate::error::{Chain, Fatal};
-use crate::landing::{self, LandingLog};
-use crate::merge::StateReader;
+use crate::landing;
 use crate::merge::inventory::rereads;
 use crate::merge::system_log::marks::LogMark;
 use crate::merge::system_log::{self, Standing};
@@ -52,18 +50,10 @@ const MEASURED_MS: i64 = 10_000;
 
 /// Where what is read goes, and where it is remembered.
 pub struct Ends {
-    /// The log.
-    pub landing: Arc<dyn LandingLog>,
-    /// Room on the way there, for all orgs together.
-    pub room: Room,
+    /// As for all that read the org.
+    pub ends: collect::Ends,
     /// Where goes what can never land.
     pub sink: Arc<dyn Sink>,
-    /// The state of the org's partition.
-    pub state: Arc<dyn StateReader>,
-    /// The next offset after every commit of the partition; its sender goes when the partition does.
-    pub committed: watch::Receiver<u64>,
-    /// Where the log ended when the partition became ours.
-    pub end: u64,
 }
 
 /// Polls the org until stopped. `gate` is the one that all of this org's calls pass.
@@ -86,9 +76,7 @@ pub async fn run(
 
 struct Poller {
     settings: Settings,
-    state: Arc<dyn StateReader>,
-    committed: watch::Receiver<u64>,
-    end: u64,
+    ends: collect::Ends,
     log: Log,
     landing: Landing,
     stream: Option<StreamLook>,
@@ -108,21 +96,19 @@ struct Place {
 }
 
 impl Poller {
-    fn new(settings: Settings, ends: Ends, gate: Gate, health: Component) -> Result<Self, Fatal> {
+    fn new(settings: Settings, Ends { ends, sink }: Ends, gate: Gate, health: Component) -> Result<Self, Fatal> {
         let scopes: Vec<&str> = [SCOPE].into_iter().chain(settings.stream.iter().map(|_| stream::SCOPE)).collect();
         let seed = u64::try_from(landing::now_ms()).unwrap_or_default();
         let client = Client::new(&settings.api, &scopes, seed)?.at_pace(settings.pace);
-        let lander = Lander::new(settings.org.clone(), ends.landing, ends.room);
+        let lander = Lander::new(settings.org.clone(), ends.landing.clone(), ends.room.clone());
         let most = lander.max_value_bytes();
         let grace = settings.stream.as_ref().map(|stream| stream.grace);
         Ok(Self {
             log: Log::new(settings.org.clone(), client, gate, health, most),
-            landing: Landing::new(settings.org.clone(), lander, ends.sink, grace),
+            landing: Landing::new(settings.org.clone(), lander, sink, grace),
             stream: settings.stream.clone().map(StreamLook::new),
             settings,
-            state: ends.state,
-            committed: ends.committed,
-            end: ends.end,
+            ends,
             place: None,
             rereading: None,
             reread: None,
@@ -132,8 +118,7 @@ impl Poller {
 
     async fn go_on(&mut self) -> Result<(), Fatal> {
         self.log.health.ready("waits until the state is as new as the log");
-        let end = self.end;
-        if self.committed.wait_for(|next| *next >= end).await.is_err() {
+        if !self.ends.caught_up().await {
             return Ok(());
         }
         let mut pause = FIRST_PAUSE;
@@ -231,7 +216,7 @@ impl Poller {
         let mut rereading = match self.rereading.take() {
             Some(rereading) => rereading,
             None => {
-                let mut windows = rereads::open(&*self.state, &self.settings.org)?;
+                let mut windows = rereads::open(&*self.ends.state, &self.settings.org)?;
                 windows.retain(|window| Some(*window) != self.reread);
                 match Rereading::next(&windows, self.log.client.now_ms()) {
                     Some(rereading) => rereading,
@@ -255,7 +240,7 @@ impl Poller {
         if self.measured.is_none_or(|at| pace.steady_ms() - at >= MEASURED_MS) {
             self.measured = Some(pace.steady_ms());
             let now = self.log.client.now_ms();
-            let day = system_log::ledger(&*self.state, org, now - TOLD_MS, now)?;
+            let day = system_log::ledger(&*self.ends.state, org, now - TOLD_MS, now)?;
             told::measure(org, standing, &day);
         }
         Ok(())
@@ -268,7 +253,7 @@ impl Poller {
     }
 
     fn standing(&self) -> Result<Standing, Trouble> {
-        Ok(system_log::standing(&*self.state, &self.settings.org)?)
+        Ok(system_log::standing(&*self.ends.state, &self.settings.org)?)
     }
 }
 

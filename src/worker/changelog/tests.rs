@@ -197,6 +197,12 @@ impl World {
         self.unhealed = None;
     }
 
+    /// Whose batch did not come to its end is never heard of again: it has crashed, or takes the partition over anew. Only
+    /// an owner whose last batch is whole can be late with the next one.
+    fn give_up(&mut self) {
+        self.pen = None;
+    }
+
     /// The changes that the record at the owner's place makes of its state.
     fn changes(&mut self, script: &[Change]) -> Option<Changes> {
         let store = self.store();
@@ -245,7 +251,10 @@ impl World {
                 let written = self.pen.as_mut().unwrap().write(&mut changes, &Stop::default());
                 match (written, self.unhealed) {
                     (Ok(()), None) => self.store().commit(&changes).unwrap(),
-                    (Err(ChangelogError::Foreign { .. }), Some(_)) => self.take_over(),
+                    (Err(ChangelogError::Foreign { .. }), Some(_)) => {
+                        self.give_up();
+                        self.take_over();
+                    }
                     (other, unhealed) => panic!("{other:?} where foreign records begin at {unhealed:?}"),
                 }
             }
@@ -256,6 +265,7 @@ impl World {
                 let batch = pen.writer.batch(&changes);
                 let out = (*most).min(batch.records.len());
                 pen.send_all(&batch.records[..out], &Tally::default(), &Stop::default()).unwrap();
+                self.give_up();
                 self.take_over();
             }
             Op::Late(most) => {
