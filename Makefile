@@ -4,6 +4,7 @@ STACK  := python3 localstack/stack.py
 PYTHON := .local/venv/bin/python
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
+TEST_SEEDS ?= 2000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
@@ -27,13 +28,14 @@ lint: setup ## formatting, clippy, the CloudFormation template
 	.local/venv/bin/cfn-lint infra/cloudformation/*.yaml
 
 test: lint build ## lint, unit tests, integration tests on real parts
-	@$(STACK) run --name test -- cargo test --locked
+	@SEEDS=$(TEST_SEEDS) $(STACK) run --name test -- cargo test --locked
 
-bench: setup ## the mapping, a large snapshot and a backfill beside their floors, the worker beside a bare pump
+bench: setup ## mapping, merge, a large snapshot and a backfill beside floors and aims, the worker beside a bare pump
 	@cargo build --locked --release --bins --examples
 	@$(PYTHON) localstack/bench_normalize.py
 	@$(PYTHON) localstack/bench_collect.py
 	@$(PYTHON) localstack/bench_backfill.py
+	@$(STACK) run --name bench-merge -- $(PYTHON) localstack/bench_merge.py
 	@cargo build --locked --example mock-kafka
 	@$(STACK) run --name bench -- $(PYTHON) localstack/bench.py
 

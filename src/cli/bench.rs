@@ -74,7 +74,7 @@ impl Normalize {
         let mut mapper = Mapper::new(EventTypes::embedded(), options).with_privacy(privacy);
         let everybody = Everybody::default();
         let knowledge = self.enriched.then_some(&everybody as &dyn Knowledge);
-        let around = Surroundings { knowledge, is_historical: false };
+        let around = Surroundings { knowledge, ..Surroundings::default() };
         let org = OrgId::new("bench");
         let mut record = Vec::new();
         let mut events = self.lines()?;

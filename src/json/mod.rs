@@ -11,12 +11,14 @@
 //! went), and no allocation for an event. No reader at hand gives all three; `serde_json` is the oracle of the tests.
 
 mod fault;
+mod lazy;
 mod scan;
 mod tape;
 mod value;
 mod write;
 
 pub use fault::JsonFault;
+pub use lazy::Lazy;
 pub use tape::{Document, MAX_DEPTH, Tape};
 pub use value::{Kind, Value};
 pub use write::{push_escaped, push_f64, push_i64};

@@ -66,6 +66,11 @@ impl<'a> Document<'a> {
         self.text
     }
 
+    /// Takes all marks away, so that the document is as it was read.
+    pub fn unmark(&self) {
+        self.nodes.iter().for_each(|node| node.mark.set(0));
+    }
+
     /// How many values there are, at any depth.
     pub fn len(&self) -> usize {
         self.nodes.len()

@@ -7,6 +7,7 @@ use super::snapshots::{Keys, Roster};
 use super::store::{Bucket, Changes, DAY_MS, Listed, Seen, StateStore, StoreError, Ways};
 use super::system_log::{self, SystemLog};
 use crate::collect::Collection;
+use crate::json::{Lazy, Tape};
 use crate::landing::{Content, LandingRecord};
 use crate::okta::OrgId;
 
@@ -33,6 +34,11 @@ pub struct Folded {
     /// What a person should know of the System Log after it.
     pub log: Vec<system_log::Output>,
 }
+
+/// A batch that has written so much is full, however few its records are: a page of a large group's members writes a row
+/// for each of them. Such a batch stands in memory about four times, here, on its way to the changelog and in the pages of
+/// the store, which leaves more than half of the 300 MiB that a worker may take.
+const FULL_BYTES: usize = 32 << 20;
 
 /// Folds the records of one partition, batch by batch.
 ///
@@ -81,6 +87,20 @@ impl Fold {
         record: &LandingRecord,
         store: &impl StateStore,
     ) -> Result<Folded, StoreError> {
+        self.apply_read(offset, record, &Lazy::new(&record.value, &mut Tape::default()), store)
+    }
+
+    /// The same for who needs the event read as well: it is read once. `event` is the record's value.
+    ///
+    /// # Errors
+    /// As [`Fold::apply`].
+    pub fn apply_read(
+        &mut self,
+        offset: u64,
+        record: &LandingRecord,
+        event: &Lazy<'_>,
+        store: &impl StateStore,
+    ) -> Result<Folded, StoreError> {
         self.changes.clock = self.changes.clock.max(record.landed_at);
         let (verdict, before) = match &record.content {
             Content::Event { uuid, published } => {
@@ -92,7 +112,7 @@ impl Fold {
                 (self.note(record, store)?, Ways::NONE)
             }
         };
-        let outputs = self.inventory.apply(record, is_news(record, before), store)?;
+        let outputs = self.inventory.apply_read(record, event, is_news(record, before), store)?;
         let reports = self.inventory.report(record, outputs, store)?;
         let log = self.system_log.apply(record, before, self.changes.clock, store)?;
         self.changes.next_offset = offset + 1;
@@ -170,6 +190,11 @@ impl Fold {
     #[cfg(test)]
     pub(super) fn inventory(&mut self) -> &mut Inventory {
         &mut self.inventory
+    }
+
+    /// Whether the batch should be committed before it grows any more.
+    pub fn is_full(&self) -> bool {
+        self.inventory.written_bytes() >= FULL_BYTES
     }
 
     /// Passes over a place of the log that holds no event.

@@ -78,6 +78,8 @@ pub struct Surroundings<'a> {
     pub knowledge: Option<&'a dyn Knowledge>,
     /// The event was read from the past, long after it happened. The record says so.
     pub is_historical: bool,
+    /// The event's bytes, where somebody has read them already. All marks in it are lost.
+    pub document: Option<Document<'a>>,
 }
 
 /// What became of an event.
@@ -219,14 +221,19 @@ impl Mapper {
     ) -> Result<(Mapped, R), MapError> {
         let Self { types, options, enrichment, privacy, tape, embedded, veiled, memory, event_type: unlisted } = self;
         let text = one_line(source.bytes);
+        // A text of several lines is another one as soon as it stands on one.
+        let as_it_came = around.document.filter(|_| matches!(text, Cow::Borrowed(_)));
         let veil = match privacy {
             Some(privacy) => {
-                let document = read(tape, &text)?;
+                let document = read(tape, &text, as_it_came)?;
                 Some(draw_veil(privacy, source, &document, enrichment, around, veiled)?)
             }
             None => None,
         };
-        let document = read(tape, if veil.is_some() { veiled } else { &text })?;
+        let document = match veil {
+            Some(_) => read(tape, veiled, None)?,
+            None => read(tape, &text, as_it_came)?,
+        };
         let mut event = Event::of(&document);
         let stamp = Stamp { is_historical: around.is_historical, ..stamp(source, &event)? };
         let embedded_text = event.debug.log_only_security_data.and_then(Value::as_str).unwrap_or_default();
@@ -263,9 +270,13 @@ impl Mapper {
     }
 }
 
-/// Reads an event.
-fn read<'a>(tape: &'a mut Tape, text: &'a [u8]) -> Result<Document<'a>, MapError> {
-    let document = tape.read(text).map_err(|fault| MapError::NotLogEvent(Some(fault)))?;
+/// Reads an event, unless it was read before.
+fn read<'a>(tape: &'a mut Tape, text: &'a [u8], before: Option<Document<'a>>) -> Result<Document<'a>, MapError> {
+    let document = match before {
+        Some(document) => document,
+        None => tape.read(text).map_err(|fault| MapError::NotLogEvent(Some(fault)))?,
+    };
+    document.unmark();
     if document.root().kind() != Kind::Object {
         return Err(MapError::NotLogEvent(None));
     }

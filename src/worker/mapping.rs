@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Chain;
+use crate::json::Lazy;
 use crate::kafka::MAX_MESSAGE_BYTES;
 use crate::landing::LandingRecord;
 use crate::ocsf::validate::{Finding, Schema, Severity};
@@ -43,15 +44,16 @@ impl Mapping {
         }
     }
 
-    /// The record of the landing record at an offset, with what the inventory knows as of the event. What would make it
-    /// too large is left out: first `raw_data`, then what the inventory adds.
+    /// The record of the landing record at an offset, whose value is `event`, with what the inventory knows as of the event.
+    /// What would make it too large is left out: first `raw_data`, then what the inventory adds.
     pub fn map(
         &mut self,
         offset: u64,
         record: &LandingRecord,
+        event: &Lazy<'_>,
         knowledge: Option<&dyn Knowledge>,
     ) -> Result<(Class, Vec<u8>), Refused> {
-        let (class, json) = self.fitting(record, knowledge)?;
+        let (class, json) = self.fitting(record, event, knowledge)?;
         // By the offset, not by chance: the same log gives the same output.
         if self.validate_one_in > 0 && offset.is_multiple_of(self.validate_one_in) {
             validate(&json)?;
@@ -62,11 +64,14 @@ impl Mapping {
     fn fitting(
         &mut self,
         record: &LandingRecord,
+        event: &Lazy<'_>,
         knowledge: Option<&dyn Knowledge>,
     ) -> Result<(Class, Vec<u8>), Refused> {
         let source = Source { org: &record.org, landed_at: Some(record.landed_at), bytes: &record.value };
         let knowledge = knowledge.filter(|_| self.is_enriched);
-        let around = Surroundings { knowledge, is_historical: record.origin.is_history() };
+        // What cannot be read is read once more, which says why.
+        let document = event.document().ok().copied();
+        let around = Surroundings { knowledge, is_historical: record.origin.is_history(), document };
         let without_raw = Options { raw_data: false, ..self.options };
         let alone = Surroundings { knowledge: None, ..around };
         for (options, around) in [(self.options, around), (without_raw, around), (without_raw, alone)] {

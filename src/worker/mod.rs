@@ -1,6 +1,6 @@
 //! Wires the rooms together: roles, ownership of partitions, back-pressure, drain. Contains no rules of its own.
 
-mod changelog;
+pub(crate) mod changelog;
 mod collect;
 mod control;
 mod data_dir;
@@ -10,6 +10,8 @@ mod normalize;
 mod partition;
 mod reporting;
 pub mod reprocess;
+
+pub(crate) use partition::Stop;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

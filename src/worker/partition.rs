@@ -3,6 +3,8 @@
 //! A batch is committed in this order, and a crash between any two steps repeats, never skips: outputs handed to the
 //! sink → all acknowledged → state and offset in one store transaction → offset told to the log.
 
+mod trouble;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,18 +15,18 @@ use tokio::sync::watch;
 use super::Shared;
 use super::changelog::{Changelog, ChangelogError, Pen};
 use super::mapping::Mapping;
-use super::reporting::{Reporting, class_of, note, note_log, notice_of};
-use crate::ack::{Ack, NotDelivered, Tally};
+use super::reporting::{Reporting, Told};
+use crate::ack::{Ack, Tally};
 use crate::config::MergeConfig;
-use crate::error::{Chain, Class, ExitStatus, Fatal};
-use crate::landing::{Content, LandedRecord, LandingError, LandingPartition, LandingRecord, MalformedRecord};
-use crate::merge::inventory::reports::Report;
-use crate::merge::system_log;
-use crate::merge::{Fold, Folded, RedbStore, StateStore, StoreError, Verdict};
-use crate::ocsf::{Class as OcsfClass, log_notice};
+use crate::error::{Chain, Fatal};
+use crate::json::{Lazy, Tape};
+use crate::landing::{Content, LandedRecord, LandingPartition, LandingRecord, MalformedRecord};
+use crate::merge::{Fold, Folded, RedbStore, StateStore, Verdict};
+use crate::ocsf::Class as OcsfClass;
 use crate::okta::OrgId;
-use crate::publish::{Body, Busy, Found, Limit, OutputRecord, PublishError, Rejected, Sink, SourceId};
+use crate::publish::{Body, Busy, Found, Limit, OutputRecord, Rejected, Sink, SourceId};
 use crate::telemetry::metrics;
+use trouble::Trouble;
 
 /// How long the thread waits for a record, and so how late it notices a stop.
 const POLL: Duration = Duration::from_millis(100);
@@ -35,35 +37,6 @@ const BUSY_PAUSE: Duration = Duration::from_millis(2);
 /// Pause before a partition is opened again after trouble that may pass; doubled up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
-
-/// Why a partition cannot go on as it is.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    /// Asked to stop in the middle of a batch, which is dropped.
-    #[error("stopped")]
-    Stopped,
-    /// The disk refused.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The changelog did not do as it should.
-    #[error(transparent)]
-    Changelog(#[from] ChangelogError),
-    /// The log did not answer.
-    #[error(transparent)]
-    Landing(#[from] LandingError),
-    /// The output did not answer.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// A record was not delivered.
-    #[error("an output was not delivered")]
-    NotDelivered(#[source] NotDelivered),
-    /// The log holds what this binary cannot read.
-    #[error(transparent)]
-    Newer(MalformedRecord),
-    /// Nearly everything is bad.
-    #[error(transparent)]
-    TooMuchIsBad(#[from] crate::publish::TooMuchIsBad),
-}
 
 /// The owner of one partition.
 pub struct PartitionWorker {
@@ -169,7 +142,7 @@ impl PartitionWorker {
                 Err(_) if self.stopping() => return Ok(true),
                 Err(trouble) => trouble,
             };
-            if let Some(fatal) = self.fatal(&trouble) {
+            if let Some(fatal) = trouble.fatal(self.partition, self.store.path()) {
                 return Err(fatal.because(trouble));
             }
             if self.store.next_offset() > before {
@@ -206,7 +179,7 @@ impl PartitionWorker {
         let mut known =
             self.sink.recover(self.partition, from, self.store.sink_position(), &move || stop.is_asked())?;
         self.seal_start()?;
-        let mut fold = Fold::new(&self.store, self.merge.dedupe_window_days);
+        let (mut fold, mut tape) = (Fold::new(&self.store, self.merge.dedupe_window_days), Tape::default());
         while !self.stopping() {
             let records = self.next_batch()?;
             if records.is_empty() {
@@ -214,9 +187,14 @@ impl PartitionWorker {
             }
             let mut batch = Batch::default();
             for record in records {
-                self.take(record, &mut fold, &known, &mut batch)?;
+                self.take(record, &mut tape, &mut fold, &known, &mut batch)?;
+                if fold.is_full() {
+                    self.commit(&mut fold, std::mem::take(&mut batch), pen.as_mut())?;
+                }
             }
-            self.commit(&mut fold, batch, pen.as_mut())?;
+            if !batch.is_empty() {
+                self.commit(&mut fold, batch, pen.as_mut())?;
+            }
             known.forget_before(self.source_id(self.store.next_offset()));
         }
         Ok(())
@@ -266,7 +244,14 @@ impl PartitionWorker {
         Ok(records)
     }
 
-    fn take(&mut self, landed: LandedRecord, fold: &mut Fold, known: &Found, batch: &mut Batch) -> Result<(), Trouble> {
+    fn take(
+        &mut self,
+        landed: LandedRecord,
+        tape: &mut Tape,
+        fold: &mut Fold,
+        known: &Found,
+        batch: &mut Batch,
+    ) -> Result<(), Trouble> {
         // A log may give a record again around a seek; it is part of the state already.
         if landed.offset < self.store.next_offset() {
             return Ok(());
@@ -284,18 +269,17 @@ impl PartitionWorker {
                 return if there { Ok(()) } else { self.quarantine(&rejected, source, batch) };
             }
         };
-        let Folded { verdict, reports, log } = fold.apply(landed.offset, &record, &self.store)?;
-        let (org, at) = (record.org.clone(), record.landed_at);
-        // An event is the first of its record's outputs.
-        let next = SourceId { index: u32::from(matches!(record.content, Content::Event { .. })), ..source };
-        match verdict {
+        let event = Lazy::new(&record.value, tape);
+        let folded = fold.apply_read(landed.offset, &record, &event, &self.store)?;
+        match folded.verdict {
             Verdict::Duplicate => batch.duplicates += 1,
             Verdict::Noted => batch.noted += 1,
             Verdict::Unreadable => {
                 batch.malformed += 1;
-                let detail = "the mark or cursor says nothing that can be read".to_owned();
-                let rejected = self.rejected(source, Some((&org, at)), "malformed_record", detail, record.value);
                 if !there {
+                    let detail = "the mark or cursor says nothing that can be read".to_owned();
+                    let of = Some((&record.org, record.landed_at));
+                    let rejected = self.rejected(source, of, "malformed_record", detail, record.value.clone());
                     self.quarantine(&rejected, source, batch)?;
                 }
             }
@@ -305,55 +289,31 @@ impl PartitionWorker {
             }
             Verdict::Fresh => {
                 batch.fresh += 1;
-                self.publish(record, source, fold, batch)?;
+                self.publish(&record, &event, source, fold, batch)?;
             }
         }
-        self.tell(&reports, (&org, at), next, known, batch)?;
-        let next = SourceId { index: next.index + u32::try_from(reports.len()).unwrap_or(u32::MAX), ..next };
-        self.tell_log(&log, (&org, at), next, known, batch)
+        // An event is the first of its record's outputs.
+        let first = SourceId { index: u32::from(matches!(record.content, Content::Event { .. })), ..source };
+        self.tell(&folded, (&record.org, record.landed_at), first, known, batch)
     }
 
-    /// Publishes what a person should know of the System Log after a record, as far as it is not there.
-    fn tell_log(
-        &mut self,
-        notices: &[system_log::Output],
-        (org, at): (&OrgId, i64),
-        first: SourceId,
-        known: &Found,
-        batch: &mut Batch,
-    ) -> Result<(), Trouble> {
-        for (index, output) in (first.index..).zip(notices) {
-            let source = SourceId { index, ..first };
-            let (class, json) = log_notice(org, at, &notice_of(output));
-            if source.offset < self.bounds.published_before || known.has(class, source) {
-                batch.suppressed += 1;
-                continue;
-            }
-            note_log(org, output);
-            *batch.published.entry(class).or_default() += 1;
-            let output = OutputRecord { class, key: org.to_string(), source, body: Body::Record(json) };
-            self.insist(batch.tally.ack(), |ack| self.sink.publish(&output, ack))?;
-        }
-        Ok(())
-    }
-
-    /// Publishes what the inventory has to say after a record of an org and a time, as far as it is not there.
+    /// Publishes what else the fold says after a record of an org and a time, as far as it is not there.
     fn tell(
         &mut self,
-        reports: &[Report],
+        folded: &Folded,
         of: (&OrgId, i64),
         first: SourceId,
         known: &Found,
         batch: &mut Batch,
     ) -> Result<(), Trouble> {
-        for (index, report) in (first.index..).zip(reports) {
+        for (index, told) in (first.index..).zip(Told::all(folded)) {
             let source = SourceId { index, ..first };
-            if source.offset < self.bounds.published_before || known.has(class_of(report), source) {
+            if source.offset < self.bounds.published_before || known.has(told.class(), source) {
                 batch.suppressed += 1;
                 continue;
             }
-            note(of.0, report);
-            match self.reporting.map(source, of.0, report) {
+            told.note(of.0);
+            match self.reporting.map(source, of, told) {
                 Ok(output) => {
                     if matches!(output.body, Body::Record(_)) {
                         *batch.published.entry(output.class).or_default() += 1;
@@ -372,7 +332,8 @@ impl PartitionWorker {
 
     fn publish(
         &mut self,
-        record: LandingRecord,
+        record: &LandingRecord,
+        event: &Lazy<'_>,
         source: SourceId,
         fold: &Fold,
         batch: &mut Batch,
@@ -382,7 +343,7 @@ impl PartitionWorker {
             _ => record.landed_at,
         };
         let known = fold.knowledge(&self.store, &record.org, published);
-        let mapped = self.mapping.map(source.offset, &record, Some(&known));
+        let mapped = self.mapping.map(source.offset, record, event, Some(&known));
         // What the disk refused to say was left out of the record, which is given up with the batch.
         known.failed()?;
         let (class, json) = match mapped {
@@ -478,70 +439,13 @@ impl PartitionWorker {
     fn stopping(&self) -> bool {
         self.stop.is_asked()
     }
-
-    /// The error that ends the worker, unless the trouble may pass.
-    fn fatal(&self, trouble: &Trouble) -> Option<Fatal> {
-        let path = self.store.path().display();
-        let fatal = |status, what: String, hint: &str| Some(Fatal::new(status, what).hint(hint));
-        match trouble {
-            Trouble::Changelog(ChangelogError::Unreadable(_)) => fatal(
-                ExitStatus::Software,
-                format!("the changelog of partition {} cannot be read", self.partition),
-                "if a newer version wrote it, run that one here as well; otherwise give merge.changelog_topic another name",
-            ),
-            Trouble::Store(StoreError { source: redb::Error::Corrupted(_), .. })
-            | Trouble::Changelog(ChangelogError::Store(StoreError { source: redb::Error::Corrupted(_), .. })) => fatal(
-                ExitStatus::Io,
-                format!("the state {path} is damaged"),
-                "move the file away and start again: the state is folded again from the landing log",
-            ),
-            Trouble::Store(_) | Trouble::Changelog(ChangelogError::Store(_)) => fatal(
-                ExitStatus::Io,
-                format!("the state {path} cannot be used"),
-                "free space on the disk of worker.data_dir and start again; nothing is lost or published twice",
-            ),
-            Trouble::Newer(_) => fatal(
-                ExitStatus::Software,
-                format!("landing partition {} was written by a newer version", self.partition),
-                "run that version here as well",
-            ),
-            Trouble::TooMuchIsBad(_) => fatal(
-                ExitStatus::BadData,
-                "the landed events are almost entirely bad".into(),
-                "look at the quarantine topic; raise quarantine.stop_percent if this is expected",
-            ),
-            Trouble::NotDelivered(NotDelivered::Refused(_)) => fatal(
-                ExitStatus::Unavailable,
-                "an output topic refuses a record for its size".into(),
-                "set max.message.bytes of the output topics to 8388608",
-            ),
-            Trouble::Changelog(ChangelogError::NotDelivered(NotDelivered::Refused(_))) => fatal(
-                ExitStatus::Unavailable,
-                "the topic of the changelog refuses a record for its size".into(),
-                "set max.message.bytes of merge.changelog_topic to 1048576 or more",
-            ),
-            Trouble::NotDelivered(NotDelivered::Impossible { status, .. })
-            | Trouble::Changelog(ChangelogError::NotDelivered(NotDelivered::Impossible { status, .. })) => fatal(
-                *status,
-                format!("the output of partition {} is refused", self.partition),
-                "mend the cause and start again; nothing is lost or published twice",
-            ),
-            Trouble::Publish(PublishError { class: Class::Fatal, .. }) => fatal(
-                ExitStatus::Io,
-                "the output files cannot be used".into(),
-                "mend the cause and start again; nothing is lost or published twice",
-            ),
-            Trouble::Landing(LandingError { class: Class::Fatal, .. }) => fatal(
-                ExitStatus::Io,
-                format!("landing partition {} cannot be read on", self.partition),
-                "start again: the start says whether the log was made anew or has lost records",
-            ),
-            _ => None,
-        }
-    }
 }
 
 impl Batch {
+    fn is_empty(&self) -> bool {
+        self.fresh + self.duplicates + self.noted + self.malformed == 0
+    }
+
     fn report(&self, partition: i32, next_offset: u64) {
         metrics::partition_offset(partition, next_offset);
         metrics::folded("fresh", self.fresh);

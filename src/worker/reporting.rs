@@ -12,13 +12,13 @@ use crate::merge::inventory::reports::{
 };
 use crate::merge::inventory::{self, Alert, Drift, DriftKind, Slot};
 use crate::merge::snapshots::Outcome;
-use crate::merge::system_log;
+use crate::merge::{Folded, system_log};
 use crate::ocsf::inventory::{
     Activity, AlertFacts, Basis, Cause, Change, Collection, DriftFacts, FacetReading, InventoryError, InventoryMapper,
     Observed, Related, ResourceFacts, Said, ScanFacts, ScanPhase, Scanned, UserFacts,
 };
 use crate::ocsf::privacy::Privacy;
-use crate::ocsf::{Class, LogNotice, Options};
+use crate::ocsf::{Class, LogNotice, Options, log_notice};
 use crate::okta::OrgId;
 use crate::publish::{Body, OutputRecord, SourceId};
 use crate::telemetry::metrics;
@@ -40,19 +40,42 @@ pub struct Refused {
     pub bytes: Vec<u8>,
 }
 
-/// The class of the record of a report; known before the record is made.
-pub fn class_of(report: &Report) -> Class {
-    match report {
-        Report::Thing(thing) => thing.slot.collection.class(),
-        Report::Gone(gone) => gone.slot.collection.class(),
-        Report::Scan(_) => Class::ScanActivity,
-        Report::Drift(_) => Class::DetectionFinding,
-        Report::Alert(_) => Class::ApplicationError,
+/// What is to be told after a record.
+#[derive(Clone, Copy)]
+pub enum Told<'a> {
+    /// By the inventory.
+    Inventory(&'a Report),
+    /// Of the System Log.
+    Log(&'a system_log::Output),
+}
+
+impl<'a> Told<'a> {
+    /// All that the fold says, in the order in which it is published.
+    pub fn all(folded: &'a Folded) -> impl Iterator<Item = Self> {
+        folded.reports.iter().map(Self::Inventory).chain(folded.log.iter().map(Self::Log))
+    }
+
+    /// The class of the record; known before the record is made.
+    pub fn class(self) -> Class {
+        match self {
+            Self::Inventory(Report::Thing(thing)) => thing.slot.collection.class(),
+            Self::Inventory(Report::Gone(gone)) => gone.slot.collection.class(),
+            Self::Inventory(Report::Scan(_)) => Class::ScanActivity,
+            Self::Inventory(Report::Drift(_)) => Class::DetectionFinding,
+            Self::Inventory(Report::Alert(_)) | Self::Log(_) => Class::ApplicationError,
+        }
+    }
+
+    /// Tells those who operate the worker, once: what was published before was told before.
+    pub fn note(self, org: &OrgId) {
+        match self {
+            Self::Inventory(report) => note(org, report),
+            Self::Log(output) => note_log(org, output),
+        }
     }
 }
 
-/// Tells those who operate the worker, once: what was published before was told before.
-pub fn note(org: &OrgId, report: &Report) {
+fn note(org: &OrgId, report: &Report) {
     match report {
         Report::Drift(drift) => metrics::drift(org.as_str(), drift.slot.collection.name, way(drift.kind)),
         Report::Alert(alerted) => {
@@ -65,8 +88,7 @@ pub fn note(org: &OrgId, report: &Report) {
     }
 }
 
-/// Tells those who operate the worker of the System Log, once.
-pub fn note_log(org: &OrgId, output: &system_log::Output) {
+fn note_log(org: &OrgId, output: &system_log::Output) {
     match output {
         system_log::Output::Alarm(alarm) => {
             let (reason, since, missing) = (alarm.reason.word(), alarm.since, alarm.missing);
@@ -89,7 +111,7 @@ pub fn note_log(org: &OrgId, output: &system_log::Output) {
 }
 
 /// The same as a record says it.
-pub fn notice_of(output: &system_log::Output) -> LogNotice<'_> {
+fn notice_of(output: &system_log::Output) -> LogNotice<'_> {
     match output {
         system_log::Output::Alarm(alarm) => {
             LogNotice::Alarm { reason: alarm.reason.word(), since: alarm.since, missing: alarm.missing }
@@ -112,9 +134,16 @@ impl Reporting {
         }
     }
 
-    /// The record of a report, without `raw_data` if it would be too large with it.
-    pub fn map(&mut self, source: SourceId, org: &OrgId, report: &Report) -> Result<OutputRecord, Refused> {
-        let class = class_of(report);
+    /// The record of what is told of an org at a time; without `raw_data` if it would be too large with it.
+    pub fn map(&mut self, source: SourceId, (org, at): (&OrgId, i64), told: Told<'_>) -> Result<OutputRecord, Refused> {
+        let class = told.class();
+        let report = match told {
+            Told::Inventory(report) => report,
+            Told::Log(output) => {
+                let (_, json) = log_notice(org, at, &notice_of(output));
+                return Ok(OutputRecord { class, key: org.to_string(), source, body: Body::Record(json) });
+            }
+        };
         let (key, body) = match report {
             Report::Thing(thing) => (key_of(&thing.slot), Body::Record(self.thing(source, thing)?)),
             Report::Gone(Gone { slot, cause, .. }) => (key_of(slot), Body::Tombstone { cause: word_of(*cause) }),
@@ -370,7 +399,9 @@ mod tests {
 
     /// The record of a report, which was checked against the schema.
     fn made(report: &Report) -> (OutputRecord, Value) {
-        let output = reporting(1).map(SOURCE, &org(), report).unwrap_or_else(|refused| panic!("{}", refused.detail));
+        let output = reporting(1)
+            .map(SOURCE, (&org(), 7), Told::Inventory(report))
+            .unwrap_or_else(|refused| panic!("{}", refused.detail));
         let Body::Record(json) = &output.body else { panic!("{output:?}") };
         let value = serde_json::from_slice(json).unwrap();
         (output, value)
@@ -432,7 +463,7 @@ mod tests {
             for occasion in occasions {
                 let report = thing(slot.clone(), &object, facts.clone(), occasion);
                 let (output, record) = made(&report);
-                assert_eq!(output.class, class_of(&report), "{}", collection.name);
+                assert_eq!(output.class, Told::Inventory(&report).class(), "{}", collection.name);
                 assert_eq!(record["class_uid"], output.class.uid(), "{}", collection.name);
                 assert!(output.class.is_inventory());
                 uids.push(record["metadata"]["uid"].clone());
@@ -444,7 +475,8 @@ mod tests {
     #[test]
     fn what_is_gone_is_a_tombstone_with_its_cause() {
         let gone = |cause| Report::Gone(Gone { slot: slot("users", "00u1"), cause, as_of: (AT, AT) });
-        let output = |cause| reporting(1).map(SOURCE, &org(), &gone(cause)).unwrap_or_else(|_| panic!());
+        let output =
+            |cause| reporting(1).map(SOURCE, (&org(), 7), Told::Inventory(&gone(cause))).unwrap_or_else(|_| panic!());
         let sweep = output(inventory::Cause::Sweep);
         assert_eq!((sweep.key.as_str(), sweep.body), ("acme|users|00u1", Body::Tombstone { cause: "sweep".into() }));
         let event = output(inventory::Cause::Event([0x11; 16]));
@@ -465,7 +497,7 @@ mod tests {
             Report::Alert(Alerted { alert, at: AT }),
         ] {
             let (output, record) = made(&report);
-            assert_eq!((output.class, output.key.as_str()), (class_of(&report), "acme"));
+            assert_eq!((output.class, output.key.as_str()), (Told::Inventory(&report).class(), "acme"));
             assert_eq!(record["class_uid"], output.class.uid());
         }
     }
@@ -474,7 +506,9 @@ mod tests {
     fn what_cannot_be_told_is_refused_with_what_it_was_made_of() {
         let occasion = Occasion::Collected(AT);
         let report = thing(slot("zones", "nzo1"), &json!({"name": "no id"}), Facts::Other { members: None }, occasion);
-        let Err(refused) = reporting(1).map(SOURCE, &org(), &report) else { panic!("it has no id") };
+        let Err(refused) = reporting(1).map(SOURCE, (&org(), 7), Told::Inventory(&report)) else {
+            panic!("it has no id")
+        };
         assert_eq!((refused.reason, refused.bytes), ("inventory_missing_id", br#"{"name":"no id"}"#.to_vec()));
     }
 }

@@ -4,29 +4,37 @@ mod changelog;
 mod org;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use serde_json::json;
 
-use self::changelog::Changelog;
+use self::changelog::FileLog;
 use self::org::Org;
 use crate::config::MergeConfig;
 use crate::error::ExitStatus;
+use crate::json::{Lazy, Tape};
 use crate::landing::{Content, LandingRecord};
 use crate::merge::{Fold, RedbStore, StateStore, Verdict};
 use crate::ocsf::Knowledge as _;
+use crate::worker::Stop;
+use crate::worker::changelog::{Changelog, KafkaLog, Log, Pen, Turn};
 
 /// An inventory and then events through the fold into its store, on one thread
 ///
-/// Makes up an org, folds a snapshot of it, and then sign-ins and changes for as long as asked, in batches as a worker
-/// cuts them, each committed to disk. Only what the worker does is counted, not the making up. What it takes to ask for
-/// who and what an event names is counted too, and what it takes to make the records of the changelog; these go to a
-/// file, from which the state is made again at the end. Prints what each took, the size of the state and the memory.
+/// Makes up an org and folds a snapshot of it, until all of it is told. Then everybody signs in once, which is when the
+/// worker learns who they are; and then there are sign-ins and changes for as long as asked. All in batches as a worker cuts
+/// them, each committed to disk. Only what the merge does is counted: to tell what is new, to ask for who and what an event
+/// names, to make the records of the changelog, to commit. Reading the JSON of an event is counted beside it, as the mapping
+/// needs it too and it is read once for both. At the end the state is made again from the changelog, as by a worker that
+/// has lost its disk.
 #[derive(Args)]
-#[command(after_help = "Example:
-  okta-ocsf bench merge --users 100000 --memberships 2000000")]
+#[command(after_help = "Examples:
+  okta-ocsf bench merge
+  okta-ocsf bench merge --users 100000 --memberships 2000000 --kafka localhost:9092 --json")]
 pub struct Merge {
     /// Users of the org
     #[arg(long, default_value_t = 100_000, value_name = "N")]
@@ -43,13 +51,21 @@ pub struct Merge {
     /// Where the files go; they are removed at the end. By default a folder for temporary files
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// Brokers of a Kafka that takes the changelog, in a topic that is left behind; by default it goes to a file
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
-/// Where the time of a run went.
+/// Where the time of a stage went.
 #[derive(Default)]
 struct Spent {
     records: u64,
     reports: u64,
+    /// Reading JSON, which is no part of the merge.
+    read: Duration,
     fold: Duration,
     ask: Duration,
     changelog: Duration,
@@ -60,7 +76,9 @@ struct Spent {
 struct Bench {
     store: RedbStore,
     fold: Fold,
-    changelog: Changelog,
+    pen: Pen,
+    tape: Tape,
+    stop: Stop,
     offset: u64,
 }
 
@@ -72,107 +90,143 @@ impl Merge {
         let files = ["state.redb", "restored.redb", "changelog"].map(|name| folder.join(name));
         let remove = || files.iter().for_each(|file| drop(fs::remove_file(file)));
         remove();
-        let outcome = self.measure(&files);
+        let runtime = crate::cli::runtime()?;
+        let outcome = runtime.block_on(self.log(&files[2])).and_then(|log| self.measure(&files, log));
         remove();
         // Only if it is ours, and so empty.
         let _ = fs::remove_dir(&folder);
         outcome.map(|()| ExitStatus::Ok)
     }
 
-    fn measure(&self, [state, restored, changelog]: &[PathBuf; 3]) -> anyhow::Result<()> {
+    async fn log(&self, file: &Path) -> anyhow::Result<Arc<dyn Log>> {
+        Ok(match &self.kafka {
+            Some(brokers) => Arc::new(KafkaLog { topic: Arc::new(changelog::topic(brokers).await?), partition: 0 }),
+            None => Arc::new(FileLog::create(file)?),
+        })
+    }
+
+    fn measure(&self, [state, restored, _]: &[PathBuf; 3], log: Arc<dyn Log>) -> anyhow::Result<()> {
         let config = MergeConfig::default();
         let most = self.batch_records.unwrap_or(config.batch_records).max(1);
-        let store = RedbStore::open(state)?;
+        let changelog = Changelog::new(log, 0, "bench", &Turn::default());
+        let (mut store, stop) = (RedbStore::open(state)?, Stop::default());
+        let pen = changelog.take_over(&mut store, &stop)?;
         let fold = Fold::new(&store, config.dedupe_window_days);
-        let mut bench = Bench { store, fold, changelog: Changelog::create(changelog)?, offset: 0 };
+        let mut bench = Bench { store, fold, pen, tape: Tape::default(), stop, offset: 0 };
         let mut org = Org::new(self.users, self.memberships);
 
-        let mut spent = Spent::default();
-        let mut batch = Vec::new();
-        let mut snapshot = org.snapshot();
+        let snapshot = bench.run(org.snapshot(), most)?;
+        self.say("snapshot", &snapshot);
+        // What a snapshot leaves to be told is told with the next records, and is no part of what an event costs.
+        let mut settling = Spent::default();
         loop {
-            batch.extend(snapshot.by_ref().take(most));
-            if batch.is_empty() {
-                break;
-            }
-            bench.run(&mut batch, &mut spent)?;
-        }
-        drop(snapshot);
-        println!("snapshot {}", spent.line());
-        let filled = size(state);
-
-        // What the snapshot left to be told is told with the next records, and is no part of what an event costs.
-        let mut spent = Spent::default();
-        loop {
-            let before = spent.reports;
-            org.events(most, &mut batch);
-            bench.run(&mut batch, &mut spent)?;
-            if (spent.reports - before) < most as u64 {
+            let before = settling.reports;
+            settling.add(&bench.run(org.events(most), most)?);
+            if settling.reports - before < most as u64 {
                 break;
             }
         }
-        println!("settling {}", spent.line());
-
-        let mut spent = Spent::default();
+        self.say("settling", &settling);
+        let first = bench.run(org.everybody(), most)?;
+        self.say("everybody once", &first);
         let limit = Duration::try_from_secs_f64(self.seconds.max(0.01)).context("--seconds is out of range")?;
-        while spent.all() < limit {
-            org.events(most, &mut batch);
-            bench.run(&mut batch, &mut spent)?;
+        let mut merge = Spent::default();
+        while merge.all() < limit {
+            merge.add(&bench.run(org.events(most), most)?);
         }
-        println!("merge {}", spent.line());
-        println!("state {filled} MB filled, {} MB at the end, {} MB resident at most", size(state), resident());
+        self.say("merge", &merge);
+        let (state_mb, resident_mb) = (size(state), resident());
 
         let (next_offset, clock) = (bench.store.next_offset(), bench.store.clock());
-        let bytes = bench.changelog.finish()?;
-        drop(bench.store);
+        drop(bench);
         let begin = Instant::now();
         let mut store = RedbStore::open(restored)?;
-        let records = changelog::restore(changelog, &mut store)?;
+        changelog.take_over(&mut store, &Stop::default())?;
         let seconds = begin.elapsed().as_secs_f64();
         anyhow::ensure!(
             (store.next_offset(), store.clock()) == (next_offset, clock),
             "the restored state is another one"
         );
-        println!(
-            "restore {seconds:.1} s, {records} records, {} MB read, {} MB written, {} MB resident at most",
-            bytes >> 20,
-            size(restored),
-            resident()
-        );
+        if self.json {
+            let figures = json!({
+                "snapshot": snapshot.figures(), "first": first.figures(), "merge": merge.figures(),
+                "state_mb": state_mb, "resident_mb": resident_mb,
+                "restore_seconds": seconds, "restored_mb": size(restored), "restore_resident_mb": resident(),
+            });
+            println!("{figures}");
+        } else {
+            println!("state           {state_mb} MB on disk, {resident_mb} MB resident at most");
+            println!(
+                "restore         {seconds:.1} s, {} MB on disk, {} MB resident at most",
+                size(restored),
+                resident()
+            );
+        }
         Ok(())
+    }
+
+    /// Says what a stage took: beside the figures for machines it is progress.
+    fn say(&self, stage: &str, spent: &Spent) {
+        let line = format!("{stage:<16}{}", spent.line());
+        if self.json { eprintln!("{line}") } else { println!("{line}") }
     }
 }
 
 impl Bench {
-    /// One batch, as a worker does it but for publishing.
-    fn run(&mut self, batch: &mut Vec<LandingRecord>, spent: &mut Spent) -> anyhow::Result<()> {
-        for record in batch.iter() {
-            let begin = Instant::now();
-            let folded = self.fold.apply(self.offset, record, &self.store)?;
-            self.offset += 1;
-            spent.reports += folded.reports.len() as u64;
-            spent.fold += begin.elapsed();
-            if let (Content::Event { published, .. }, Verdict::Fresh) = (&record.content, folded.verdict) {
-                let (actor, target) = org::named(&record.value);
-                let begin = Instant::now();
-                let view = self.fold.knowledge(&self.store, &record.org, *published);
-                std::hint::black_box((view.user(actor), view.app(target)));
-                view.failed()?;
-                spent.ask += begin.elapsed();
+    /// Records, as a worker does them but for publishing.
+    fn run(&mut self, records: impl Iterator<Item = LandingRecord>, most: usize) -> anyhow::Result<Spent> {
+        let (mut spent, mut batch) = (Spent::default(), Vec::new());
+        let mut records = records.fuse();
+        loop {
+            batch.extend(records.by_ref().take(most));
+            if batch.is_empty() {
+                return Ok(spent);
             }
+            for record in batch.drain(..) {
+                self.take(&record, &mut spent)?;
+                if self.fold.is_full() {
+                    self.commit(&mut spent)?;
+                }
+            }
+            self.commit(&mut spent)?;
         }
-        spent.records += batch.len() as u64;
-        batch.clear();
+    }
+
+    fn take(&mut self, record: &LandingRecord, spent: &mut Spent) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        let event = Lazy::new(&record.value, &mut self.tape);
+        if matches!(record.content, Content::Event { .. }) {
+            let _ = std::hint::black_box(event.document());
+        }
+        let read = Instant::now();
+        let folded = self.fold.apply_read(self.offset, record, &event, &self.store)?;
+        let applied = Instant::now();
+        self.offset += 1;
+        spent.records += 1;
+        spent.reports += folded.reports.len() as u64;
+        spent.read += read - begin;
+        spent.fold += applied - read;
+        if let (Content::Event { published, .. }, Verdict::Fresh) = (&record.content, folded.verdict) {
+            let (actor, target) = org::named(&record.value);
+            let begin = Instant::now();
+            let view = self.fold.knowledge(&self.store, &record.org, *published);
+            std::hint::black_box((view.user(actor), view.app(target)));
+            view.failed()?;
+            spent.ask += begin.elapsed();
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, spent: &mut Spent) -> anyhow::Result<()> {
         let begin = Instant::now();
         let mut changes = self.fold.finish(&self.store, Vec::new());
-        spent.fold += begin.elapsed();
-        let begin = Instant::now();
-        let records = self.changelog.records(&mut changes);
-        spent.changelog += begin.elapsed();
-        self.changelog.write(&records)?;
-        let begin = Instant::now();
+        let finished = Instant::now();
+        self.pen.write(&mut changes, &self.stop)?;
+        let written = Instant::now();
         self.store.commit(&changes)?;
-        spent.commit += begin.elapsed();
+        spent.fold += finished - begin;
+        spent.changelog += written - finished;
+        spent.commit += written.elapsed();
         Ok(())
     }
 }
@@ -182,23 +236,52 @@ impl Spent {
         self.fold + self.ask + self.changelog + self.commit
     }
 
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.reports += other.reports;
+        self.read += other.read;
+        self.fold += other.fold;
+        self.ask += other.ask;
+        self.changelog += other.changelog;
+        self.commit += other.commit;
+    }
+
+    fn records_a_second(&self) -> f64 {
+        self.records as f64 / self.all().as_secs_f64()
+    }
+
+    /// What a part took of each record, us.
+    fn each(&self, part: Duration) -> f64 {
+        part.as_secs_f64() * 1e6 / self.records.max(1) as f64
+    }
+
     fn line(&self) -> String {
-        let each = |part: Duration| part.as_secs_f64() * 1e6 / self.records.max(1) as f64;
         format!(
-            "{:.0} records/s: fold {:.2} us, ask {:.2} us, changelog {:.2} us, commit {:.2} us a record, {} records, {} reports",
-            self.records as f64 / self.all().as_secs_f64(),
-            each(self.fold),
-            each(self.ask),
-            each(self.changelog),
-            each(self.commit),
+            "{:>9.0} records/s: fold {:.2} us, ask {:.2}, changelog {:.2}, commit {:.2} a record; reading it {:.2} more; \
+             {} records, {} reports; {} MB resident at most",
+            self.records_a_second(),
+            self.each(self.fold),
+            self.each(self.ask),
+            self.each(self.changelog),
+            self.each(self.commit),
+            self.each(self.read),
             self.records,
             self.reports,
+            resident(),
         )
+    }
+
+    fn figures(&self) -> serde_json::Value {
+        json!({
+            "records": self.records, "records_a_second": self.records_a_second(), "fold_us": self.each(self.fold),
+            "ask_us": self.each(self.ask), "changelog_us": self.each(self.changelog), "commit_us": self.each(self.commit),
+            "read_us": self.each(self.read),
+        })
     }
 }
 
 /// Size of a file, MB.
-fn size(path: &std::path::Path) -> u64 {
+fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len() >> 20)
 }
 

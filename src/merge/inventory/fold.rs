@@ -13,6 +13,8 @@ use super::slot::Slot;
 use super::state::{Reading, State};
 use super::store::{InventoryStore, Layered, Overlay, Writes};
 use crate::collect::Managed;
+use crate::json::Lazy;
+#[cfg(test)]
 use crate::json::Tape;
 use crate::landing::{Content, LandingRecord};
 use crate::merge::StoreError;
@@ -30,8 +32,6 @@ pub struct Inventory {
     pub(super) guards: Guards,
     overlay: Overlay,
     counts: Counts,
-    /// The memory that events are read into.
-    tape: Tape,
     cards: RefCell<Cards>,
     /// Orgs of which nothing waits to be told; what is not among them is looked up.
     idle: HashSet<OrgId>,
@@ -55,19 +55,31 @@ impl Inventory {
             guards: Guards::default(),
             overlay: Overlay::default(),
             counts: Counts::default(),
-            tape: Tape::default(),
             cards: RefCell::default(),
             idle: HashSet::new(),
         }
     }
 
-    /// Takes the next record. `fresh` says of an event that it was never seen before, or so far only as history.
-    ///
-    /// # Errors
-    /// When the store cannot be read; the batch must be given up then.
+    /// [`Inventory::apply_read`] of a record that nobody else reads.
+    #[cfg(test)]
     pub fn apply(
         &mut self,
         record: &LandingRecord,
+        fresh: bool,
+        store: &impl InventoryStore,
+    ) -> Result<Vec<Output>, StoreError> {
+        self.apply_read(record, &Lazy::new(&record.value, &mut Tape::default()), fresh, store)
+    }
+
+    /// Takes the next record. `event` is its value; `fresh` says of an event that it was never seen before, or so far only
+    /// as history.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the batch must be given up then.
+    pub fn apply_read(
+        &mut self,
+        record: &LandingRecord,
+        event: &Lazy<'_>,
         fresh: bool,
         store: &impl InventoryStore,
     ) -> Result<Vec<Output>, StoreError> {
@@ -80,7 +92,7 @@ impl Inventory {
             outputs: Vec::new(),
             counts: &mut self.counts,
         };
-        step.take(record, fresh, self.hints, &mut self.tape)?;
+        step.take(record, event, fresh, self.hints)?;
         Ok(step.outputs)
     }
 
@@ -120,9 +132,14 @@ impl Inventory {
         Ok(reporter.reports)
     }
 
+    /// The bytes that the batch has written so far.
+    pub fn written_bytes(&self) -> usize {
+        self.overlay.bytes
+    }
+
     /// What the batch changed; the next one starts on top of it.
     pub fn finish(&mut self) -> Batch {
-        let writes = std::mem::take(&mut self.overlay.writes);
+        let writes = std::mem::take(&mut self.overlay).writes;
         Batch { writes, counts: std::mem::take(&mut self.counts) }
     }
 }
@@ -142,15 +159,15 @@ impl<S: InventoryStore> Step<'_, S> {
     fn take(
         &mut self,
         record: &LandingRecord,
+        event: &Lazy<'_>,
         fresh: bool,
         table: &HintTable,
-        tape: &mut Tape,
     ) -> Result<(), StoreError> {
         match &record.content {
             Content::Event { uuid, published } if fresh || !self.stands(Guard::FreshOnly) => {
                 // Events of history say what was, not that something changed.
                 let live = !record.origin.is_history();
-                let Ok(document) = tape.read(&record.value) else { return Ok(()) };
+                let Ok(document) = event.document() else { return Ok(()) };
                 let event = LogEvent::of(Some(document.root()));
                 for hint in table.hints(self.org, &event) {
                     self.hint(&hint, hints::cause(*uuid), *published, live)?;
@@ -207,11 +224,12 @@ impl<S: InventoryStore> Step<'_, S> {
         }
         match Mark::read(name, value) {
             Ok(Mark::Begun(begun)) => {
+                let reading = self.state.reading(self.org)?;
                 // Epochs grow. One that does not is of an owner that was late.
-                let newest = self.state.reading(self.org)?.epoch;
-                let begins = newest.is_none_or(|newest| newest < begun.epoch);
-                let reading = Reading { epoch: Some(begun.epoch), runs: true, ..self.state.reading(self.org)? };
-                if begins { self.state.put_reading(self.org, &reading) } else { Ok(()) }
+                if reading.epoch >= Some(begun.epoch) {
+                    return Ok(());
+                }
+                self.state.put_reading(self.org, &Reading { epoch: Some(begun.epoch), runs: true, ..reading })
             }
             Ok(Mark::Ended(ended)) => {
                 let mut reading = self.state.reading(self.org)?;

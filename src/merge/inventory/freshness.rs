@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::head::Head;
 use super::reports::{DriftCounts, drifts};
 use super::slot::by_facet;
 use super::state::{HEAD, LEDGER, Ledger, after_all, decode, key};
@@ -40,20 +40,6 @@ pub struct Staleness {
     pub p50: i64,
     pub p99: i64,
     pub max: i64,
-}
-
-/// Of a head only what is needed here: most of its bytes are passed over.
-#[derive(Deserialize)]
-struct Glance {
-    standing: Standing,
-    confirmed_as_of: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Standing {
-    Live(#[allow(dead_code)] IgnoredAny),
-    Gone(#[allow(dead_code)] IgnoredAny),
 }
 
 #[derive(Default)]
@@ -102,11 +88,12 @@ fn seen(
     let mut found: BTreeMap<&'static str, Seen> = BTreeMap::new();
     each(store, &from, &after_all(&from), |key, value| {
         let Some(facet) = name(key, from.len()) else { return Ok(()) };
-        let glance: Glance = decode(value)?;
+        let head: Head = decode(value)?;
         let seen = found.entry(facet).or_default();
-        match glance.standing {
-            Standing::Live(_) => seen.ages.push((now - glance.confirmed_as_of).max(0)),
-            Standing::Gone(_) => seen.gone += 1,
+        if head.is_gone() {
+            seen.gone += 1;
+        } else {
+            seen.ages.push((now - head.confirmed_as_of).max(0));
         }
         Ok(())
     })?;

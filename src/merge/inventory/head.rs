@@ -15,10 +15,8 @@ pub struct Head {
     /// `published` of the newest event that hinted at it.
     pub hinted: Option<i64>,
     /// [`Standing::since`] of the first that was ever known of it.
-    #[serde(default)]
-    pub first: Option<i64>,
+    pub first: i64,
     /// How much of what it was before is kept.
-    #[serde(default)]
     pub past: u32,
 }
 
@@ -34,7 +32,6 @@ pub enum Standing {
 
 /// The accepted version of something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "StoredVersion")]
 pub struct Version {
     /// The object's own `lastUpdated`, ms since the Unix epoch; parts of a thing have none.
     pub lu: Option<i64>,
@@ -56,7 +53,6 @@ pub struct Version {
 
 /// Okta was asked for something and did not have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "StoredTombstone")]
 pub struct Tombstone {
     /// It was asked between these times, ms since the Unix epoch by Okta's clock. They move on when it is asked again.
     pub as_of: (i64, i64),
@@ -84,11 +80,6 @@ impl Head {
     pub fn since(&self) -> i64 {
         self.standing.since()
     }
-
-    /// When it was first known of, there or gone. Of what an earlier layout stored, of what is known now.
-    pub fn first(&self) -> i64 {
-        self.first.unwrap_or(self.since())
-    }
 }
 
 impl Standing {
@@ -115,58 +106,9 @@ pub(super) fn since(before: Option<&Head>, as_of: i64, lu: Option<i64>) -> i64 {
     before.map_or(seen, |before| seen.max(before.since().saturating_add(1)))
 }
 
-/// A version in any layout: the first one had no `since` and no `cause`.
-#[derive(Deserialize)]
-struct StoredVersion {
-    lu: Option<i64>,
-    as_of: (i64, i64),
-    hash: Hash,
-    fetched: bool,
-    members_changed: Option<i64>,
-    since: Option<i64>,
-    cause: Option<Cause>,
-}
-
-impl From<StoredVersion> for Version {
-    fn from(stored: StoredVersion) -> Self {
-        let StoredVersion { lu, as_of, hash, fetched, members_changed, .. } = stored;
-        let since = stored.since.unwrap_or_else(|| since(None, as_of.0, lu));
-        let cause = stored.cause.unwrap_or(if fetched { Cause::Fetch } else { Cause::List });
-        Self { lu, as_of, hash, fetched, members_changed, since, cause }
-    }
-}
-
-/// A tombstone in any layout.
-#[derive(Deserialize)]
-struct StoredTombstone {
-    as_of: (i64, i64),
-    since: Option<i64>,
-    cause: Option<Cause>,
-}
-
-impl From<StoredTombstone> for Tombstone {
-    fn from(stored: StoredTombstone) -> Self {
-        let StoredTombstone { as_of, since, cause } = stored;
-        Self { as_of, since: since.unwrap_or(as_of.0), cause: cause.unwrap_or(Cause::Fetch) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_the_first_layout_stored_is_read_as_far_as_it_says() {
-        let hash = "0".repeat(32);
-        let text = format!(
-            r#"{{"standing":{{"live":{{"lu":5,"as_of":[3,9],"hash":"{hash}","fetched":true,"members_changed":null}}}},"confirmed_as_of":3,"epoch":null,"hinted":null}}"#
-        );
-        let head: Head = serde_json::from_str(&text).unwrap();
-        assert_eq!((head.since(), head.standing.cause(), head.first(), head.past), (5, Cause::Fetch, 5, 0));
-        let text = r#"{"standing":{"gone":{"as_of":[3,9]}},"confirmed_as_of":3,"epoch":null,"hinted":null}"#;
-        let head: Head = serde_json::from_str(text).unwrap();
-        assert_eq!((head.since(), head.standing.cause()), (3, Cause::Fetch));
-    }
 
     #[test]
     fn what_comes_after_something_is_said_to_be_later() {
@@ -174,7 +116,7 @@ mod tests {
         assert_eq!(since(None, 7, Some(9)), 9, "nothing is so before it says that it was made so");
         let tombstone = Tombstone { as_of: (20, 21), since: 20, cause: Cause::Fetch };
         let standing = Standing::Gone(tombstone);
-        let head = Head { standing, confirmed_as_of: 20, epoch: None, hinted: None, first: None, past: 0 };
+        let head = Head { standing, confirmed_as_of: 20, epoch: None, hinted: None, first: 20, past: 0 };
         assert_eq!(since(Some(&head), 20, Some(9)), 21);
     }
 }

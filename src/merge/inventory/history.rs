@@ -99,7 +99,7 @@ impl<S: InventoryStore> State<'_, S> {
         let most = if slot.collection.grain == Grain::Object { MOST_OF_OBJECT } else { MOST_OF_LIST };
         let body = body.filter(|body| body.len() <= most);
         let row = write(head, body)?;
-        self.overlay.writes.insert(self.past_key(slot, head.since()), Some(row));
+        self.overlay.put(self.past_key(slot, head.since()), Some(row));
         self.forget_past(slot, until, oldest)
     }
 
@@ -115,7 +115,7 @@ impl<S: InventoryStore> State<'_, S> {
         let forgotten = too_old.max(begun.len().saturating_sub(MOST_KEPT));
         for begun in begun.iter().take(forgotten) {
             let key = self.past_key(slot, *begun);
-            self.overlay.writes.insert(key, None);
+            self.overlay.put(key, None);
         }
         Ok(u32::try_from(begun.len() - forgotten).unwrap_or(u32::MAX))
     }
@@ -144,22 +144,20 @@ fn moment(place: &[u8]) -> Option<i64> {
     Some(i64::from_be_bytes(place.try_into().ok()?) ^ i64::MIN)
 }
 
-/// The head as JSON, in which no zero stands, and behind a zero the body, if there is one.
+/// How many bytes the head takes, the head, and the body, if there is one: no body is empty.
 fn write(head: &Head, body: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
-    let mut row = state::encode(head)?;
-    if let Some(body) = body {
-        row.push(0);
-        row.extend_from_slice(body);
-    }
-    Ok(row)
+    let head = state::encode(head)?;
+    let length = u16::try_from(head.len()).map_err(|_| state::corrupted("be written", "a head is too long"))?;
+    Ok([&length.to_be_bytes(), head.as_slice(), body.unwrap_or_default()].concat())
 }
 
 fn read(row: &[u8]) -> Result<Past, StoreError> {
-    let (head, body) = match memchr::memchr(0, row) {
-        Some(zero) => (row.get(..zero), row.get(zero + 1..).map(<[u8]>::to_vec)),
-        None => (Some(row), None),
-    };
-    Ok(Past { head: state::decode(head.unwrap_or_default())?, body })
+    let parts = row.split_first_chunk().and_then(|(length, rest)| {
+        let (head, body) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        Some((head, Some(body).filter(|body| !body.is_empty())))
+    });
+    let Some((head, body)) = parts else { return Err(state::corrupted("be read", "a row of the past is cut off")) };
+    Ok(Past { head: state::decode(head)?, body: body.map(<[u8]>::to_vec) })
 }
 
 #[cfg(test)]

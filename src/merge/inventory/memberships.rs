@@ -29,13 +29,10 @@ const MOST_CHANGES: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
     /// The groups of times from this one on can be told.
-    #[serde(rename = "s")]
     since: i64,
     /// The groups, by their ids, in order.
-    #[serde(rename = "g")]
     groups: Vec<String>,
     /// What was otherwise before, oldest first.
-    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
 }
 

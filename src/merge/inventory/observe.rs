@@ -168,7 +168,7 @@ impl<S: InventoryStore> Step<'_, S> {
             confirmed_as_of: seen.as_of.0.max(known),
             epoch: head.and_then(|head| head.epoch).max(epoch),
             hinted: head.and_then(|head| head.hinted),
-            first: Some(head.map_or(since, Head::first)),
+            first: head.map_or(since, |head| head.first),
             past,
         };
         self.state.put_head(slot, &now)?;
@@ -326,7 +326,7 @@ impl<S: InventoryStore> Step<'_, S> {
             self.outputs.push(Output::Deleted(Deleted { slot: slot.clone(), before, cause, as_of }));
             self.state.put_body(slot, None);
         }
-        let first = Some(head.as_ref().map_or(since, Head::first));
+        let first = head.as_ref().map_or(since, |head| head.first);
         let (epoch, hinted) = head.map_or((None, None), |head| (head.epoch, head.hinted));
         let standing = Standing::Gone(Tombstone { as_of, since, cause });
         self.state.put_head(slot, &Head { standing, confirmed_as_of: as_of.0, epoch, hinted, first, past })?;

@@ -166,7 +166,7 @@ fn facet(
     let Some(now) = state::head(store, &slot)? else { return Ok(None) };
     let Some(spell) = history::spell(store, &slot, at.unwrap_or(i64::MAX))? else { return Ok(None) };
     let then = match at {
-        Some(at) if at < now.first() => Then::NotYet { first: now.first() },
+        Some(at) if at < now.first => Then::NotYet { first: now.first },
         _ => then(spell, at),
     };
     let mut heads: Vec<_> = history::pasts(store, &slot)?.into_iter().map(|past| past.head).collect();

@@ -81,12 +81,21 @@ impl InventoryStore for MemoryInventory {
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
     pub writes: Writes,
+    /// Of all keys and values in it.
+    pub bytes: usize,
 }
 
 /// Some keys with their values, and where to go on if there may be more.
 pub(super) type Stretch = (Vec<Entry>, Option<Vec<u8>>);
 
 impl Overlay {
+    pub fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let length = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let (of_key, of_value) = (key.len(), length(&value));
+        let before = self.writes.insert(key, value).map_or(0, |before| of_key + length(&before));
+        self.bytes = self.bytes + of_key + of_value - before;
+    }
+
     pub fn get(&self, store: &impl InventoryStore, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.writes.get(key) {
             Some(value) => Ok(value.clone()),
@@ -163,7 +172,7 @@ mod tests {
             let committed = committed.into_iter().map(|(key, value)| (key, vec![value])).collect();
             let writes: Writes = changed.into_iter().map(|(key, value)| (key, value.map(|byte| vec![byte]))).collect();
             let store = MemoryInventory(committed);
-            let overlay = Overlay { writes: writes.clone() };
+            let overlay = Overlay { writes: writes.clone(), bytes: 0 };
             let mut after = store.clone();
             after.commit(writes);
             let (mut read, mut next) = (Vec::new(), Some(from.clone()));

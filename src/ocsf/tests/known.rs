@@ -170,6 +170,6 @@ pub fn bytes_within(
     let org = OrgId::new("acme");
     let source = Source { org: &org, landed_at: Some(1_777_890_031_000), bytes: event };
     let mut out = Vec::new();
-    mapper.map_within(source, Surroundings { knowledge, is_historical }, &mut out).unwrap();
+    mapper.map_within(source, Surroundings { knowledge, is_historical, document: None }, &mut out).unwrap();
     out
 }

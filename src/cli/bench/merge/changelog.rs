@@ -1,88 +1,129 @@
-//! A changelog in a file, for one owner.
+//! Where the changelog of a run stands: in a file, or in a topic as that of a worker.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
 
-use crate::merge::changelog::{Counters, Logged, Record, Replay, Survey, Writer, claim};
-use crate::merge::{Changes, RedbStore};
+use crate::ack::{Ack, NotDelivered};
+use crate::config::{KafkaConfig, TopicsConfig};
+use crate::error::ExitStatus;
+use crate::kafka::{Cluster, Place, Producer, TopicSpec, ensure_topics};
+use crate::merge::changelog::{Logged, Record};
+use crate::telemetry::Health;
+use crate::worker::changelog::{ChangelogError, ChangelogTopic, Log, LogReader};
 
-/// The length that stands for no value.
+/// The length that stands for no value, and the claim that stands for none.
 const NONE: u32 = u32::MAX;
+const NO_CLAIM: u64 = u64::MAX;
 
-pub struct Changelog {
-    file: BufWriter<File>,
-    writer: Writer,
-    bytes: u64,
+/// A topic of one partition and one replica that is removed by nobody: it is for a broker that is thrown away.
+pub async fn topic(brokers: &str) -> anyhow::Result<ChangelogTopic> {
+    let topics =
+        TopicsConfig { partitions: 1, replication_factor: 1, min_insync_replicas: 1, ..TopicsConfig::default() };
+    let config = KafkaConfig { brokers: brokers.to_owned(), topics, ..KafkaConfig::default() };
+    let aws = aws_config::SdkConfig::builder().build();
+    let cluster = Cluster::new(&config, "okta-ocsf-bench", &aws).await?;
+    let name = format!("okta-ocsf-bench-{}", uuid::Uuid::new_v4());
+    let topic =
+        TopicSpec { name: name.clone(), min_partitions: None, retention_ms: None, compacted: true, settings: &[] };
+    let health = Health::default().component("kafka");
+    ensure_topics(&cluster, &config.topics, &[topic], &health, &CancellationToken::new()).await?;
+    let producer = Producer::start(&cluster)?;
+    Ok(ChangelogTopic { cluster, producer, name })
 }
 
-impl Changelog {
+/// A file of records, one behind the other.
+pub struct FileLog {
+    path: PathBuf,
+    end: Mutex<End>,
+}
+
+struct End {
+    file: BufWriter<File>,
+    /// How many records there are.
+    records: u64,
+}
+
+impl FileLog {
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let file = File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))?;
-        let mut changelog =
-            Self { file: BufWriter::new(file), writer: Writer::new(0, 0, Counters::default()), bytes: 0 };
-        changelog.write(&[claim([0; 16], "bench")])?;
-        Ok(changelog)
+        let end = End { file: BufWriter::with_capacity(1 << 20, file), records: 0 };
+        Ok(Self { path: path.to_owned(), end: Mutex::new(end) })
+    }
+}
+
+impl End {
+    /// Lengths of key and value, the claim, key and value.
+    fn write(&mut self, record: &Record, claim: Option<u64>) -> io::Result<()> {
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(NONE).to_le_bytes();
+        self.file.write_all(&length(&record.key))?;
+        self.file.write_all(&record.value.as_deref().map_or(NONE.to_le_bytes(), length))?;
+        self.file.write_all(&claim.unwrap_or(NO_CLAIM).to_le_bytes())?;
+        self.file.write_all(&record.key)?;
+        self.file.write_all(record.value.as_deref().unwrap_or_default())?;
+        self.records += 1;
+        Ok(())
+    }
+}
+
+impl Log for FileLog {
+    fn reader(&self) -> Result<Box<dyn LogReader>, ChangelogError> {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        end.file.flush().map_err(unanswered)?;
+        Ok(Box::new(FileReader(self.path.clone())))
     }
 
-    /// The records of a batch with its marker.
-    pub fn records(&mut self, changes: &mut Changes) -> Vec<Record> {
-        let batch = self.writer.batch(changes);
-        changes.notes = batch.notes;
-        let mut records = batch.records;
-        records.push(self.writer.marker(changes.next_offset, changes.clock, &[]).record());
-        records
+    fn send(&self, record: &Record, claim: Option<u64>, ack: Ack, place: Option<&Place>) -> Result<(), Ack> {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = place {
+            place.set(end.records.cast_signed());
+        }
+        let refused = |error: io::Error| NotDelivered::Impossible { what: error.to_string(), status: ExitStatus::Io };
+        ack.redeem(end.write(record, claim).map_err(refused));
+        Ok(())
+    }
+}
+
+struct FileReader(PathBuf);
+
+impl LogReader for FileReader {
+    fn low(&self) -> Result<u64, ChangelogError> {
+        Ok(0)
     }
 
-    pub fn write(&mut self, records: &[Record]) -> anyhow::Result<()> {
-        for Record { key, value } in records {
-            let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(NONE).to_le_bytes();
-            self.file.write_all(&length(key))?;
-            self.file.write_all(&value.as_deref().map_or(NONE.to_le_bytes(), length))?;
-            self.file.write_all(key)?;
-            self.file.write_all(value.as_deref().unwrap_or_default())?;
-            self.bytes += 8 + key.len() as u64 + value.as_ref().map_or(0, |value| value.len() as u64);
+    fn read(
+        &self,
+        range: Range<u64>,
+        _: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(&Logged<'_>) -> Result<(), ChangelogError>,
+    ) -> Result<(), ChangelogError> {
+        let file = File::open(&self.0).map_err(unanswered)?;
+        let mut file = BufReader::with_capacity(1 << 20, file);
+        let (mut lengths, mut of_claim, mut key, mut value) = ([[0; 4]; 2], [0; 8], Vec::new(), Vec::new());
+        for offset in 0..range.end {
+            let mut fill = |bytes: &mut [u8]| file.read_exact(bytes).map_err(unanswered);
+            fill(lengths.as_flattened_mut())?;
+            fill(&mut of_claim)?;
+            let [of_key, of_value] = lengths.map(u32::from_le_bytes);
+            key.resize(of_key as usize, 0);
+            fill(&mut key)?;
+            value.resize(if of_value == NONE { 0 } else { of_value as usize }, 0);
+            fill(&mut value)?;
+            let claim = Some(u64::from_le_bytes(of_claim)).filter(|claim| *claim != NO_CLAIM);
+            let there = (of_value != NONE).then_some(value.as_slice());
+            if offset >= range.start {
+                each(&Logged { offset, claim, key: &key, value: there })?;
+            }
         }
         Ok(())
     }
-
-    /// How many bytes it has.
-    pub fn finish(&mut self) -> anyhow::Result<u64> {
-        self.file.flush()?;
-        Ok(self.bytes)
-    }
 }
 
-/// Makes the state again, as a worker does: the log is read twice. Gives how many records it has.
-pub fn restore(path: &Path, store: &mut RedbStore) -> anyhow::Result<u64> {
-    let mut survey = Survey::default();
-    let records = read(path, &mut |record| Ok(survey.take(record)?))?;
-    let found = survey.finish(None);
-    let mark = found.mark.clone().context("the changelog has no marker")?;
-    let mut replay = Replay::new(found, Counters::default());
-    let mut rebuild = store.rebuild(true)?;
-    read(path, &mut |record| Ok(replay.take(record)?.map_or(Ok(()), |step| rebuild.take(step))?))?;
-    let (counters, ..) = replay.finish();
-    rebuild.finish(&mark.marker, &counters.notes())?;
-    Ok(records)
-}
-
-fn read(path: &Path, each: &mut dyn FnMut(&Logged<'_>) -> anyhow::Result<()>) -> anyhow::Result<u64> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let (mut lengths, mut key, mut value, mut offset) = ([0; 8], Vec::new(), Vec::new(), 0);
-    while file.read_exact(&mut lengths).is_ok() {
-        let [a, b, c, d, e, f, g, h] = lengths;
-        let (of_key, of_value) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-        key.resize(of_key as usize, 0);
-        file.read_exact(&mut key)?;
-        value.resize(if of_value == NONE { 0 } else { of_value as usize }, 0);
-        file.read_exact(&mut value)?;
-        let there = (of_value != NONE).then_some(value.as_slice());
-        // Record 0 is the claim, and all others were written under it.
-        each(&Logged { offset, claim: (offset > 0).then_some(0), key: &key, value: there })?;
-        offset += 1;
-    }
-    Ok(offset)
+fn unanswered(error: io::Error) -> ChangelogError {
+    ChangelogError::Unanswered(Box::new(error))
 }

@@ -21,6 +21,8 @@ const CHANGES_ONE_IN: u64 = 50;
 /// One event in this many comes twice.
 const TWICE_ONE_IN: u64 = 50;
 
+const SIGN_IN: &str = "user.authentication.sso";
+
 /// 100-ns ticks from the beginning of the Gregorian calendar to the Unix epoch, as uuids of version 1 count.
 const GREGORIAN: u64 = 0x01b2_1dd2_1381_4000;
 
@@ -77,8 +79,9 @@ impl Org {
         all.map(|(content, value)| self.landed(Origin::Snapshot, content, value))
     }
 
-    /// The next events.
-    pub fn events(&mut self, count: usize, events: &mut Vec<LandingRecord>) {
+    /// The next events, at least so many: some come twice.
+    pub fn events(&mut self, count: usize) -> impl Iterator<Item = LandingRecord> + use<> {
+        let mut events = Vec::with_capacity(count + 1);
         while events.len() < count {
             let event = self.event();
             if self.next_random().is_multiple_of(TWICE_ONE_IN) {
@@ -86,19 +89,30 @@ impl Org {
             }
             events.push(event);
         }
+        events.into_iter()
+    }
+
+    /// A sign-in of every user.
+    pub fn everybody(&mut self) -> impl Iterator<Item = LandingRecord> + '_ {
+        (0..self.users).map(|n| {
+            let app = app_id(n % APPS);
+            self.event_of(&user_id(n), &app, SIGN_IN)
+        })
     }
 
     fn event(&mut self) -> LandingRecord {
-        self.number += 1;
         // Four of five are by a tenth of the users.
         let among = if self.next_random().is_multiple_of(5) { self.users } else { self.users.div_ceil(10) };
         let actor = user_id((self.next_random() % u64::from(among)) as u32);
         let app = app_id((self.next_random() % u64::from(APPS)) as u32);
-        let uuid = self.uuid();
-        let published = self.now;
         let change = self.next_random().is_multiple_of(CHANGES_ONE_IN);
-        let kind = if change { "user.account.update_profile" } else { "user.authentication.sso" };
-        let value = event(&actor, &app, uuid, kind, published);
+        self.event_of(&actor, &app, if change { "user.account.update_profile" } else { SIGN_IN })
+    }
+
+    fn event_of(&mut self, actor: &str, app: &str, kind: &str) -> LandingRecord {
+        self.number += 1;
+        let (uuid, published) = (self.uuid(), self.now);
+        let value = event(actor, app, uuid, kind, published);
         self.landed(Origin::Sqs, Content::Event { uuid, published }, value)
     }
 

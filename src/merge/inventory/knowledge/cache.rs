@@ -5,9 +5,9 @@ use super::cards::{Answer, Card, GroupCard, Thing};
 use crate::ocsf::{AppCard, DeviceCard, Lookup, UserCard};
 use crate::okta::OrgId;
 
-/// Memory for cards, bytes: some 30,000 people with 20 groups each. Who is active within minutes are far fewer in the largest
-/// org; a worker may own several partitions and has 300 MiB in all.
-const MOST_BYTES: usize = 48 << 20;
+/// Memory for cards, bytes: some 100,000 people with 20 groups each. Most of an org are active within an hour, and who is
+/// not found here costs a dozen times as much; a worker has 300 MiB in all.
+const MOST_BYTES: usize = 96 << 20;
 
 /// Answers for different times that are remembered of one thing: of now, and of what a reading of history is going
 /// through.
