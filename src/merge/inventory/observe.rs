@@ -267,10 +267,12 @@ impl<S: InventoryStore> Step<'_, S> {
             return if way == Way::Fetch { self.answer(slot, as_of.0, Answer::Missing) } else { Ok(()) };
         }
         let is_canary = self.state.ledger(slot)?.canary.is_some_and(|(_, key)| key == slot.key);
+        let announced = is_canary && self.is_announced(slot, self.state.head(slot)?.as_ref(), Cause::Fetch)?;
         if is_canary {
-            // It was listed a moment ago: rather than it being gone, nobody lets us see it any more.
-            self.canary_lost(slot)?;
-        } else {
+            self.canary_missing(slot, announced)?;
+        }
+        // It was listed a moment ago: if no event says otherwise, it is not gone, but nobody lets us see it any more.
+        if !is_canary || announced {
             let want = self.state.want(slot)?.filter(|want| want.is_answered_by(as_of.0));
             let cause = want.map_or(Cause::Fetch, |want| fetch_cause(&want));
             self.bury(slot, as_of, cause)?;

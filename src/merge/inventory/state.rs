@@ -45,6 +45,8 @@ pub(super) struct Ledger {
     pub canary: Option<(i64, String)>,
     /// The last snapshot that missed too much.
     pub braked: Option<i64>,
+    /// Canaries of that sweep that were not there, though no event said that they went.
+    pub canaries_lost: u64,
     /// When the first snapshot that read it completely had done so, by the log's clock.
     pub known_since: Option<i64>,
 }

@@ -9,6 +9,10 @@ use crate::collect::{Collection, Grain};
 use crate::merge::StoreError;
 use crate::merge::snapshots::{CollectionEnded, Outcome};
 
+/// Canaries that may be missing without a word before nothing is swept. That one was deleted just after it was listed, and
+/// the event of it was lost, happens in a busy org; that two were does not.
+const MOST_LOST: u64 = 1;
+
 /// How a collection looks after a snapshot.
 #[derive(Debug, Default)]
 struct Survey {
@@ -18,7 +22,7 @@ struct Survey {
     missing: u64,
     /// Their keys.
     candidates: Vec<String>,
-    /// The first that the snapshot listed.
+    /// The first behind a key that the snapshot listed.
     listed: Option<String>,
 }
 
@@ -43,7 +47,7 @@ impl<S: InventoryStore> Step<'_, S> {
 
     /// Decides whether what is missing is asked for.
     fn missed(&mut self, slot: &Slot, epoch: i64, last_complete: Option<i64>) -> Result<(), StoreError> {
-        let survey = self.survey(slot, epoch)?;
+        let survey = self.survey(slot, epoch, "")?;
         let (slot, candidates, live) = (slot.clone(), survey.missing, survey.live);
         if candidates == 0 {
             return Ok(());
@@ -65,7 +69,22 @@ impl<S: InventoryStore> Step<'_, S> {
         };
         let mut ledger = self.state.ledger(&slot)?;
         ledger.canary = Some((epoch, canary.key.clone()));
+        ledger.canaries_lost = 0;
         self.state.put_ledger(&slot, &ledger)?;
+        self.want(&canary, Cause::Sweep, self.clock)
+    }
+
+    /// Okta does not have the canary any more. Another one is asked for: what was deleted says nothing of what may be seen.
+    pub fn canary_missing(&mut self, slot: &Slot, announced: bool) -> Result<(), StoreError> {
+        let mut ledger = self.state.ledger(slot)?;
+        let Some((epoch, _)) = ledger.canary else { return Ok(()) };
+        ledger.canaries_lost += u64::from(!announced);
+        let next = self.survey(slot, epoch, &slot.key)?.listed.filter(|_| ledger.canaries_lost <= MOST_LOST);
+        let Some(canary) = next.and_then(|key| Slot::new(self.org, slot.collection, &key)) else {
+            return self.canary_lost(slot);
+        };
+        ledger.canary = Some((epoch, canary.key.clone()));
+        self.state.put_ledger(slot, &ledger)?;
         self.want(&canary, Cause::Sweep, self.clock)
     }
 
@@ -91,7 +110,7 @@ impl<S: InventoryStore> Step<'_, S> {
 
     /// Asks for everything that a snapshot missed. What was seen meanwhile is not missing any more.
     pub fn sweep(&mut self, slot: &Slot, epoch: i64) -> Result<(), StoreError> {
-        for key in self.survey(slot, epoch)?.candidates {
+        for key in self.survey(slot, epoch, "")?.candidates {
             let Some(candidate) = Slot::new(self.org, slot.collection, &key) else { continue };
             if self.stands(Guard::AskBeforeBurying) {
                 self.want(&candidate, Cause::Sweep, self.clock)?;
@@ -106,7 +125,7 @@ impl<S: InventoryStore> Step<'_, S> {
         self.settings.sweep_at_least.max(live.saturating_mul(self.settings.sweep_permille) / 1000)
     }
 
-    fn survey(&self, slot: &Slot, epoch: i64) -> Result<Survey, StoreError> {
+    fn survey(&self, slot: &Slot, epoch: i64, behind: &str) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
         let since_begun = self.stands(Guard::ConfirmedSince);
         self.state.each_head(self.org, slot.collection, "", |key, head| {
@@ -115,7 +134,9 @@ impl<S: InventoryStore> Step<'_, S> {
             }
             survey.live += 1;
             if head.epoch >= Some(epoch) {
-                survey.listed.get_or_insert_with(|| key.to_owned());
+                if key > behind {
+                    survey.listed.get_or_insert_with(|| key.to_owned());
+                }
             } else if head.confirmed_as_of < epoch || !since_begun {
                 survey.missing += 1;
                 survey.candidates.push(key.to_owned());

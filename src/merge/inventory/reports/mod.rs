@@ -170,7 +170,7 @@ impl Alerted {
                  whether the credentials of the org were narrowed"
             ),
             Alert::NoCanary { .. } => format!(
-                "something of {collection} that was listed a moment ago was not found: nothing is taken to be gone; see \
+                "things of {collection} that were listed a moment ago were not found: nothing is taken to be gone; see \
                  whether the credentials of the org were narrowed"
             ),
             Alert::Unconfirmable { candidates, .. } => format!(

@@ -99,6 +99,36 @@ fn race_9_answers_that_find_nothing_at_all_delete_nothing() {
 }
 
 #[test]
+fn race_9_a_canary_that_an_event_said_was_deleted_is_gone_and_another_takes_its_place() {
+    let mut world = with_users(users(5), None);
+    world.begun(s(500));
+    for key in users(4) {
+        world.listed(USER, &key, &object("a", s(-1000)), s(501), s(500));
+    }
+    world.ended("users", s(500), Outcome::Complete);
+    assert_eq!(world.due(), [(USER, "00u0000".to_owned())], "the canary");
+    world.event("user.lifecycle.delete.completed", &[("User", "00u0000")], s(502));
+    world.asked(USER, "00u0000", "", s(510));
+    assert!(world.is_gone(USER, "00u0000"), "an event said so, and Okta does not have it");
+    assert_eq!(world.due(), [(USER, "00u0001".to_owned())], "another canary");
+    world.asked(USER, "00u0001", &object("a", s(-1000)), s(511));
+    world.asked(USER, "00u0004", "", s(512));
+    assert!(world.is_gone(USER, "00u0004") && world.alerts().is_empty());
+}
+
+#[test]
+fn race_9_one_canary_that_is_missing_without_a_word_does_not_stop_the_sweep_and_is_not_gone_by_it() {
+    let mut world = with_users(users(5), None);
+    swept(
+        &mut world,
+        5,
+        |key| if matches!(key, "00u0000" | "00u0004") { String::new() } else { object("a", s(-1000)) },
+    );
+    assert_eq!(world.deleted(), [(USER, "00u0004".to_owned())]);
+    assert!(world.body(USER, "00u0000").is_some() && world.alerts().is_empty());
+}
+
+#[test]
 fn race_9_a_snapshot_that_shows_nothing_is_not_swept() {
     let mut world = with_users(users(5), None);
     world.begun(s(500));
