@@ -1,27 +1,27 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::landed::Landed;
-use crate::support::org::Org;
+use crate::support::command::{Ended, Running};
+use crate::support::landed::landed;
+pub use crate::support::org::LOGS;
+use crate::support::org::{NO_LIMITS, Org};
 
 /// A way in that every simulated org has.
 pub const BY_TOKEN: &str = "token = { env = \"SIM_TOKEN\" }";
 const SECRETS: [(&str, &str); 3] =
     [("SIM_TOKEN", "sim-token"), ("SIM_SECRET", "sim-secret"), ("WRONG_TOKEN", "of-another-org")];
 
-/// The call that reads the log, in the org's account.
-pub const LOGS: &str = "GET /api/v1/logs";
-
 const HOUR_MS: i64 = 3_600_000;
 
 /// An org with two days of past, so many events on each, and nothing new.
 pub fn org(per_day: u32, more: &[&str]) -> Org {
-    let limits = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/collect/no_limits.json");
-    limited_org(per_day, limits, more)
+    limited_org(per_day, NO_LIMITS, more)
 }
 
 pub fn limited_org(per_day: u32, limits: &str, more: &[&str]) -> Org {
@@ -101,12 +101,12 @@ impl Bench {
         let mut command = self.command("backfill");
         command.arg("--json").args(arguments.iter().map(AsRef::as_ref));
         command.envs(dies_at.map(|point| ("OKTA_OCSF_CRASH_AT", point)));
-        Backfilling(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        Running::start(command)
     }
 
     /// All that has landed. The program must have ended.
     pub fn landed(&self) -> Landed {
-        Landed::read(&self.folder.path().join("data/landing.redb"))
+        Landed(landed(&self.folder.path().join("data")))
     }
 
     /// How often each uuid is in the output.
@@ -133,59 +133,28 @@ impl Bench {
     }
 }
 
-/// `okta-ocsf backfill`, under way; ended with the test.
-pub struct Backfilling(Option<Child>);
-
-impl Backfilling {
-    /// Asks it to stop, as Ctrl-C and a supervisor do.
-    pub fn interrupt(&self) {
-        self.signal("-INT");
-    }
-
-    /// As a machine that loses its power.
-    pub fn kill(&self) {
-        self.signal("-KILL");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.0.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-
-    pub fn end(mut self) -> Backfilled {
-        let output = self.0.take().unwrap().wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let orgs = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        Backfilled { status: output.status.code(), orgs, said }
-    }
-}
-
-impl Drop for Backfilling {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
+/// `okta-ocsf backfill`, under way.
+pub type Backfilling = Running<Backfilled>;
 
 /// What `okta-ocsf backfill --json` gave.
 #[derive(Debug)]
-pub struct Backfilled {
-    /// None if it was killed.
-    pub status: Option<i32>,
-    /// One for each org.
-    pub orgs: Vec<Value>,
-    /// What a person saw meanwhile.
-    pub said: String,
+pub struct Backfilled(Ended);
+
+impl From<Ended> for Backfilled {
+    fn from(ended: Ended) -> Self {
+        Self(ended)
+    }
+}
+
+impl Deref for Backfilled {
+    type Target = Ended;
+
+    fn deref(&self) -> &Ended {
+        &self.0
+    }
 }
 
 impl Backfilled {
-    pub fn org(&self, id: &str) -> &Value {
-        let found = self.orgs.iter().find(|org| org["org"] == id);
-        found.unwrap_or_else(|| panic!("{id} is not in what was told ({:?}): {}", self.status, self.said))
-    }
-
     /// Asserts that all of it was read and is as it was the second time; gives what was told of it.
     pub fn assert_read(&self) -> &Value {
         let acme = self.org("acme");

@@ -1,13 +1,10 @@
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::Duration;
 
-use okta_ocsf::landing::local::LocalLanding;
-use okta_ocsf::landing::{Content, LandingPartition, LandingRecord, Origin};
+use okta_ocsf::landing::{Content, LandingRecord, Origin};
 use serde_json::Value;
 
 /// What is in a landing log.
-pub struct Landed(Vec<LandingRecord>);
+pub struct Landed(pub Vec<LandingRecord>);
 
 /// The mark of a finished slice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +16,6 @@ pub struct SliceMark {
 }
 
 impl Landed {
-    pub fn read(path: &Path) -> Self {
-        let log = LocalLanding::open(path, Duration::MAX).unwrap();
-        let mut partition = log.partition(0);
-        let records = std::iter::from_fn(|| partition.next(Duration::ZERO).unwrap());
-        Self(records.map(|landed| landed.content.unwrap()).collect())
-    }
-
     /// The uuid of every event, as often as it has landed.
     pub fn uuids(&self) -> Vec<String> {
         let uuid = |record: &LandingRecord| match &record.content {

@@ -1,11 +1,14 @@
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::landed::Landed;
-use crate::support::org::Org;
+use crate::support::command::{Ended, Running};
+use crate::support::landed::landed;
+use crate::support::org::{NO_LIMITS, Org};
 use crate::support::worker::Worker;
 
 /// The ways in that every simulated org has, and one that none has.
@@ -87,8 +90,8 @@ impl Bench {
 
     pub fn start_collecting(&self, arguments: &[&str]) -> Collecting {
         let mut command = self.command("collect");
-        command.arg("--json").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Collecting(Some(command.spawn().unwrap()))
+        command.arg("--json").args(arguments);
+        Running::start(command)
     }
 
     /// `okta-ocsf check --org acme --json`.
@@ -119,7 +122,7 @@ impl Bench {
 
     /// All that has landed. The program must have ended.
     pub fn landed(&self) -> Landed {
-        Landed::read(&self.folder.path().join("data/landing.redb"))
+        Landed(landed(&self.folder.path().join("data")))
     }
 }
 
@@ -128,49 +131,28 @@ pub fn only(collections: &[&str]) -> String {
     format!("collections = {collections:?}")
 }
 
-/// `okta-ocsf collect`, under way; ended with the test.
-pub struct Collecting(Option<Child>);
-
-impl Collecting {
-    /// Asks it to stop, as Ctrl-C and a supervisor do.
-    pub fn interrupt(&self) {
-        let pid = self.0.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    }
-
-    pub fn end(mut self) -> Collected {
-        let output = self.0.take().unwrap().wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let orgs = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        Collected { status: output.status.code(), orgs, said }
-    }
-}
-
-impl Drop for Collecting {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
+/// `okta-ocsf collect`, under way.
+pub type Collecting = Running<Collected>;
 
 /// What `okta-ocsf collect --json` gave.
 #[derive(Debug)]
-pub struct Collected {
-    pub status: Option<i32>,
-    /// One for each org.
-    pub orgs: Vec<Value>,
-    /// What a person saw meanwhile.
-    pub said: String,
+pub struct Collected(Ended);
+
+impl From<Ended> for Collected {
+    fn from(ended: Ended) -> Self {
+        Self(ended)
+    }
+}
+
+impl Deref for Collected {
+    type Target = Ended;
+
+    fn deref(&self) -> &Ended {
+        &self.0
+    }
 }
 
 impl Collected {
-    pub fn org(&self, id: &str) -> &Value {
-        let found = self.orgs.iter().find(|org| org["org"] == id);
-        found.unwrap_or_else(|| panic!("{id} is not in what was told ({:?}): {}", self.status, self.said))
-    }
-
     fn rows(&self) -> &[Value] {
         self.org("acme")["collections"].as_array().unwrap()
     }
@@ -225,7 +207,6 @@ impl Collected {
 
 /// An org of so many people that changes only when it is told to, and limits nobody.
 pub fn org(users: u64, more: &[&str]) -> Org {
-    let limits = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/collect/no_limits.json");
     let users = users.to_string();
-    Org::start(&[["--no-stream", "--seconds", "0", "--users", &users, "--limits", limits].as_slice(), more].concat())
+    Org::start(&[["--no-stream", "--seconds", "0", "--users", &users, "--limits", NO_LIMITS].as_slice(), more].concat())
 }

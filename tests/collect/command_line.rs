@@ -78,7 +78,7 @@ fn what_was_interrupted_says_that_it_can_go_on_and_does() {
     let bench = Bench::of(&org, BY_TOKEN);
     let collecting = bench.start_collecting(&[]);
     org.until_answered("GET /api/v1/users/{}/factors", 30);
-    collecting.interrupt();
+    collecting.terminate();
     let collected = collecting.end();
     assert_eq!(collected.status, Some(1));
     for part in ["interrupted before all was read", "it goes on where this stopped"] {

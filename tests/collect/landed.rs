@@ -1,22 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::time::Duration;
 
-use okta_ocsf::landing::local::LocalLanding;
-use okta_ocsf::landing::{Content, Grain, LandingPartition, LandingRecord, Observation};
+use okta_ocsf::landing::{Content, Grain, LandingRecord, Observation};
 use serde_json::Value;
 
 /// What is in a landing log.
-pub struct Landed(Vec<LandingRecord>);
+pub struct Landed(pub Vec<LandingRecord>);
 
 impl Landed {
-    pub fn read(path: &Path) -> Self {
-        let log = LocalLanding::open(path, Duration::MAX).unwrap();
-        let mut partition = log.partition(0);
-        let records = std::iter::from_fn(|| partition.next(Duration::ZERO).unwrap());
-        Self(records.map(|landed| landed.content.unwrap()).collect())
-    }
-
     /// What was read of a collection, in the order in which it landed.
     pub fn observations(&self, collection: &str) -> Vec<(&Observation, Value)> {
         let observed = self.all_observations().filter(|(observation, _)| observation.collection == collection);

@@ -71,11 +71,7 @@ fn landed(bench: &Bench, partition: i32) -> u64 {
 fn a_lost_disk_is_made_again_from_the_changelog() {
     let _broker = broker();
     let org = Org::start(&["--no-stream", "--users", "300", "--groups", "30", "--limits", "none"]);
-    let bench = Bench::new("changelog");
-    let token = bench.folder.join("token");
-    std::fs::write(&token, "sim-token").unwrap();
-    let api = format!("[org.api]\nurl = {:?}\ntoken = {{ file = {token:?} }}\n", org.url);
-    let bench = bench.extra(&format!("{api}[org.snapshot]\ninterval_hours = 24\n"));
+    let bench = Bench::new("changelog").reads(&org, "[org.snapshot]\ninterval_hours = 24");
     let (bodies, wanted) = events(100);
     let mut worker = bench.worker("one");
     bench.send(&bodies[..60]);

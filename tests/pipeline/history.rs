@@ -148,7 +148,6 @@ fn a_replayed_event_is_history_and_no_second_event() {
     uuids.insert(lost.to_string());
     let lost = replayed(&org_event(BUS, &event(lost)));
     bench.send(&live.iter().map(|body| replayed(body)).chain([lost]).collect::<Vec<_>>());
-    bench.until_drained();
     bench.assert_published_once(&uuids);
     let landed = bench.tail(&["landing"]);
     let of = |origin: &str| landed.iter().filter(|record| record["headers"]["origin"] == origin).count();

@@ -7,11 +7,7 @@ use serde_json::Value;
 use crate::support::{Bench, Org, assert_valid_ocsf, broker, until};
 
 fn bench(name: &str, org: &Org, snapshot: &str) -> Bench {
-    let bench = Bench::new(name);
-    let token = bench.folder.join("token");
-    std::fs::write(&token, "sim-token").unwrap();
-    bench
-        .extra(&format!("[org.api]\nurl = {:?}\ntoken = {{ file = {token:?} }}\n[org.snapshot]\n{snapshot}\n", org.url))
+    Bench::new(name).reads(org, &format!("[org.snapshot]\n{snapshot}"))
 }
 
 fn begun(bench: &Bench) -> usize {

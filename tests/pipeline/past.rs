@@ -1,24 +1,11 @@
 //! The past by the API into Kafka, beside a worker and what the stream brings.
 
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Bench, Org, SOURCE, broker_alone, event, is_apache, org_event, stack, until};
-
-const LOGS: &str = "GET /api/v1/logs";
-
-fn backfill(bench: &Bench, dies_at: Option<&str>) -> std::process::Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"));
-    command.args(["backfill", "--org", "acme", "--since", "20h", "--json", "--config"]).arg(bench.config("past"));
-    command.envs(dies_at.map(|point| ("OKTA_OCSF_CRASH_AT", point)));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::support::{Bench, LOGS, Org, SOURCE, broker_alone, event, is_apache, org_event, stack, until};
 
 #[test]
 fn a_backfill_that_is_killed_and_waits_for_kafka_lands_all_of_the_past_and_each_event_is_published_once() {
@@ -26,13 +13,7 @@ fn a_backfill_that_is_killed_and_waits_for_kafka_lands_all_of_the_past_and_each_
     let past = ["--history-days", "1", "--history-per-day", "3000"];
     let plain = ["--no-stream", "--seconds", "0", "--users", "30", "--limits", "none", "--latency-ms", "200"];
     let org = Org::start(&[plain.as_slice(), &past].concat());
-    let bench = Bench::new("past");
-    let token = bench.folder.join("token");
-    std::fs::write(&token, "sim-token").unwrap();
-    let bench = bench.extra(&format!(
-        "[org.api]\nurl = {:?}\ntoken = {{ file = {token:?} }}\n[org.snapshot]\ninterval_hours = 0\n[org.log]\nmode = \"off\"\n",
-        org.url
-    ));
+    let bench = Bench::new("past").reads(&org, "[org.snapshot]\ninterval_hours = 0\n[org.log]\nmode = \"off\"");
     // Some of it comes by the stream as well, before and during the backfill.
     let history = org.history();
     let streamed: Vec<_> = history.iter().step_by(10).collect();
@@ -45,11 +26,11 @@ fn a_backfill_that_is_killed_and_waits_for_kafka_lands_all_of_the_past_and_each_
     bench.send(&bodies[..bodies.len() / 2]);
     let worker = bench.worker("worker");
 
-    let died = backfill(&bench, Some("backfill_page_landed:2")).wait_with_output().unwrap();
-    assert_eq!(died.status.code(), None, "{}", said(&died));
+    let died = bench.backfill(&["--since", "20h"], Some("backfill_page_landed:2")).end();
+    assert_eq!(died.status, None, "{}", died.said);
     bench.send(&bodies[bodies.len() / 2..]);
     let calls = org.answered(LOGS, 200);
-    let running = backfill(&bench, None);
+    let running = bench.backfill(&["--since", "20h"], None);
     org.until_answered(LOGS, calls + 2);
     if is_apache() {
         let signal = |name: &str| {
@@ -59,16 +40,15 @@ fn a_backfill_that_is_killed_and_waits_for_kafka_lands_all_of_the_past_and_each_
         std::thread::sleep(Duration::from_secs(15));
         signal("-CONT");
     }
-    let ended = running.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
-    let told: Value = serde_json::from_slice(&ended.stdout).unwrap();
-    let (since, until_ms) = (told[0]["since"].as_i64().unwrap(), told[0]["until"].as_i64().unwrap());
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.said);
+    let told = ended.org("acme");
+    let (since, until_ms) = (told["since"].as_i64().unwrap(), told["until"].as_i64().unwrap());
     let within = history.iter().filter(|(_, _, at)| (since..until_ms).contains(at)).map(|(uuid, ..)| uuid.clone());
     let within: std::collections::BTreeSet<_> = within.collect();
-    assert_eq!((&told[0]["outcome"], &told[0]["events"]), (&json!("read"), &json!(within.len())), "{}", said(&ended));
+    assert_eq!((&told["outcome"], &told["events"]), (&json!("read"), &json!(within.len())), "{}", ended.said);
     let wanted = within.iter().cloned().chain(streamed.iter().map(|(uuid, ..)| uuid.clone())).collect();
     bench.assert_published_once(&wanted);
-    bench.until_drained();
     let landed = bench.tail(&["landing"]);
     let by = |origin: &str| landed.iter().filter(|record| record["headers"]["origin"] == origin).count();
     assert!(by("sqs") >= streamed.len() && by("backfill") >= within.len());

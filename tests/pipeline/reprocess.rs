@@ -33,7 +33,6 @@ fn another_mapping_gives_other_records_of_the_same_events_in_topics_of_their_own
     bench.send(&bodies);
     // Delivered twice: duplicates the first time, and again now.
     bench.send(&bodies[..200]);
-    bench.until_drained();
     bench.assert_published_once(&uuids);
     let before = uids(&bench.tail(&[]));
 
@@ -72,7 +71,6 @@ fn into_the_same_topics_it_goes_only_when_said_and_the_worker_is_not_confused_by
     let mut worker = bench.worker("worker");
     let (bodies, mut uuids) = events(100);
     bench.send(&bodies);
-    bench.until_drained();
     bench.assert_published_once(&uuids);
     until("the group knows", || (bench.committed() >= 100).then_some(()));
 

@@ -1,7 +1,9 @@
-//! What all tests of processes share: the simulated org, the worker, and how to wait for them.
+//! What all tests of processes share: the simulated org, the worker, commands that end, and how to wait for them.
 
 #![allow(dead_code)] // each test target uses a part of it
 
+pub mod command;
+pub mod landed;
 pub mod org;
 pub mod worker;
 

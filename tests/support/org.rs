@@ -7,6 +7,21 @@ use serde_json::{Value, json};
 
 use super::{block_on, until};
 
+/// The call that reads the log, in the org's account.
+pub const LOGS: &str = "GET /api/v1/logs";
+
+/// Rate limits that limit nobody, for `--limits`.
+pub const NO_LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/no_limits.json");
+
+/// An event of the org's own log.
+pub struct Logged {
+    pub uuid: String,
+    /// When it happened, ms since the Unix epoch.
+    pub published: i64,
+    /// Whether the log stream has sent it.
+    pub streamed: bool,
+}
+
 /// The simulated org as a process; ended with the test.
 pub struct Org {
     child: Child,
@@ -54,9 +69,20 @@ impl Org {
         self.get_json("/_org/state")
     }
 
-    /// The uuids in the org's own log: the truth.
+    /// The org's own log since it was started: the truth.
+    pub fn log(&self) -> Vec<Logged> {
+        let events = self.get_lines("/_org/events");
+        let logged = |event: &Value| Logged {
+            uuid: event["uuid"].as_str().unwrap().to_owned(),
+            published: event["published"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond(),
+            streamed: !event["first_sent_ms"].is_null(),
+        };
+        events.iter().map(logged).collect()
+    }
+
+    /// The uuids in that log.
     pub fn logged(&self) -> BTreeSet<String> {
-        self.get_lines("/_org/events").iter().map(|event| event["uuid"].as_str().unwrap().to_owned()).collect()
+        self.log().into_iter().map(|event| event.uuid).collect()
     }
 
     /// All that there is of a collection.

@@ -2,26 +2,33 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use okta_ocsf::landing::Content;
-use okta_ocsf::landing::local::LocalLanding;
-use okta_ocsf::landing::{LandingPartition, LandingRecord};
+use okta_ocsf::landing::{Content, LandingRecord};
 use okta_ocsf::merge::RedbStore;
 use okta_ocsf::merge::system_log::{Minute, Standing, ledger, standing};
 use okta_ocsf::okta::OrgId;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::org::Org;
+use crate::support::landed::landed;
+pub use crate::support::org::LOGS;
+use crate::support::org::{NO_LIMITS, Org};
 use crate::support::until;
 use crate::support::worker::Worker;
 
-/// The call that reads the log.
-pub const LOGS: &str = "GET /api/v1/logs";
+/// A way in that every simulated org has.
+const BY_TOKEN: &str = "token = { env = \"SIM_TOKEN\" }";
 
-/// One test's place: a folder, the configuration of a worker that polls the one org `acme`.
+/// One test's place: a folder, the configuration of a worker that polls the org `acme`.
 pub struct Bench {
     folder: TempDir,
-    org: String,
+    orgs: String,
+}
+
+fn table(id: &str, org: &Org, way_in: &str, log: &str) -> String {
+    let url = &org.url;
+    format!(
+        "[[org]]\nid = {id:?}\n[org.api]\nurl = {url:?}\n{way_in}\n[org.snapshot]\ninterval_hours = 0\n[org.log]\n{log}\n"
+    )
 }
 
 impl Bench {
@@ -32,16 +39,17 @@ impl Bench {
 
     /// The lines of `[org.log]` are given.
     pub fn with(org: &Org, log: &str) -> Self {
-        let way_in = "token = { env = \"SIM_TOKEN\" }";
-        Self::by(org, way_in, log)
+        Self::by(org, BY_TOKEN, log)
     }
 
     pub fn by(org: &Org, way_in: &str, log: &str) -> Self {
-        let org = format!(
-            "[[org]]\nid = \"acme\"\n[org.api]\nurl = {:?}\n{way_in}\n[org.snapshot]\ninterval_hours = 0\n[org.log]\n{log}\n",
-            org.url
-        );
-        Self { folder: tempfile::tempdir().unwrap(), org }
+        Self { folder: tempfile::tempdir().unwrap(), orgs: table("acme", org, way_in, log) }
+    }
+
+    /// Another org of the same worker, polled once a second.
+    pub fn beside(mut self, id: &str, org: &Org) -> Self {
+        self.orgs.push_str(&table(id, org, BY_TOKEN, "every_seconds = 1"));
+        self
     }
 
     pub fn run(&self) -> Worker {
@@ -61,7 +69,7 @@ impl Bench {
         let (path, data) = (self.folder.path().join("worker.toml"), self.folder.path().join("data"));
         let worker = format!("[worker]\nroles = [\"collect\", \"normalize\"]\ndata_dir = {data:?}\n");
         let telemetry = "[telemetry]\nlisten = \"127.0.0.1:0\"\nlog_format = \"json\"\n";
-        std::fs::write(&path, format!("{worker}{telemetry}{}", self.org)).unwrap();
+        std::fs::write(&path, format!("{worker}{telemetry}{}", self.orgs)).unwrap();
         path
     }
 
@@ -101,10 +109,7 @@ impl Bench {
 
     /// Everything that landed. The worker must have ended.
     pub fn landed(&self) -> Vec<LandingRecord> {
-        let log = LocalLanding::open(&self.folder.path().join("data/landing.redb"), std::time::Duration::MAX).unwrap();
-        let mut partition = log.partition(0);
-        let records = std::iter::from_fn(|| partition.next(std::time::Duration::ZERO).unwrap());
-        records.map(|landed| landed.content.unwrap()).collect()
+        landed(&self.folder.path().join("data"))
     }
 
     /// The cursors of the poll.
@@ -131,6 +136,5 @@ impl Bench {
 
 /// An org that logs only what it is told to, and limits nobody.
 pub fn org(more: &[&str]) -> Org {
-    let limits = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/collect/no_limits.json");
-    Org::start(&[["--no-stream", "--seconds", "0", "--limits", limits].as_slice(), more].concat())
+    Org::start(&[["--no-stream", "--seconds", "0", "--limits", NO_LIMITS].as_slice(), more].concat())
 }

@@ -66,13 +66,14 @@ fn a_poll_without_news_is_one_call_and_a_full_page_is_followed_at_once() {
 
 #[test]
 fn an_org_that_is_not_to_be_polled_is_not() {
-    let org = org(&[]);
-    let bench = Bench::with(&org, "mode = \"off\"");
-    org.emit("user.session.start", 5);
+    let (off, polled) = (org(&[]), org(&[]));
+    let bench = Bench::with(&off, "mode = \"off\"").beside("globex", &polled);
+    off.emit("user.session.start", 5);
+    polled.emit("user.session.start", 5);
     let mut worker = bench.run();
-    worker.until_ready();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(org.answered(LOGS, 0), 0);
+    bench.until_all_published(&polled);
+    polled.until_answered(LOGS, 4);
+    assert_eq!(off.answered(LOGS, 0), 0);
     assert_eq!(worker.stop(), 0);
 }
 

@@ -1,5 +1,7 @@
 //! What goes wrong at the org or on the way to it.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::bench::{Bench, LOGS, org};
@@ -43,9 +45,11 @@ fn a_page_that_leads_to_itself_or_to_nothing_stops_nobody() {
         let bench = Bench::new(&org);
         org.emit("user.session.start", 1_100);
         org.fault(PATH, fault, 4);
-        let mut worker = bench.run();
+        let (mut worker, began) = (bench.run(), Instant::now());
         bench.until_all_published(&org);
-        assert!(org.answered(LOGS, 200) < 30, "{fault} is not asked for again and again");
+        // The cadence is a call a second; a circle would be hundreds.
+        let most = 30 + began.elapsed().as_secs();
+        assert!(org.answered(LOGS, 200) < most, "{fault} is not asked for again and again");
         assert_eq!(worker.stop(), 0, "{fault}");
     }
 }
@@ -144,7 +148,7 @@ fn a_stream_that_is_off_is_told_at_once_and_the_poll_hurries() {
     assert!(told.0, "the worker does its work: {}", told.1);
     org.emit("user.session.start", 5);
     bench.until_all_published(&org);
-    assert_eq!(worker.metric("okta_ocsf_log_stream_alarm", "deactivated"), 1.0);
+    until("the metrics say so", || (worker.metric("okta_ocsf_log_stream_alarm", "deactivated") == 1.0).then_some(()));
     assert_eq!(worker.stop(), 0);
     let alarm = bench.standing().watch.unwrap().alarm.unwrap();
     assert_eq!(alarm.reason.word(), "deactivated");

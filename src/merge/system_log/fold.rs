@@ -144,7 +144,9 @@ impl SystemLog {
                 watch.brought(published);
             }
         }
-        let told = (before == Ways::NONE && way != Ways::HISTORY).then(|| told_of_stream(&record.value, published));
+        // History tells of what is over; but it may have read first what is news to the poll after a long stop.
+        let is_news = way != Ways::HISTORY && !before.has(Ways::STREAM) && !before.has(Ways::POLL);
+        let told = is_news.then(|| told_of_stream(&record.value, published));
         let watch = open.standing.watch.as_mut();
         let news = watch.zip(told.flatten()).and_then(|(watch, told)| watch.tell(clock, told));
         Ok(news.and_then(raised).into_iter().collect())

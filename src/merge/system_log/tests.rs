@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+mod properties;
 
-use proptest::prelude::*;
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::marks::{LogMark, Reread, Slice, StreamSeen};
@@ -74,12 +75,21 @@ impl World {
         self.made
     }
 
-    /// An event about the stream.
+    /// An event about the stream that the poll brings.
     fn lifecycle(&mut self, what: &str, published: i64) {
+        self.lifecycle_by(Origin::Poll, what, published);
+    }
+
+    fn lifecycle_by(&mut self, origin: Origin, what: &str, published: i64) {
         self.made += 1;
+        self.lifecycle_again(origin, what, published);
+    }
+
+    /// The event that was made last, by another way.
+    fn lifecycle_again(&mut self, origin: Origin, what: &str, published: i64) {
         let content = Content::Event { uuid: Uuid::from_u128(self.made), published };
         let event = format!(r#"{{"x":"y","eventType":"system.log_stream.lifecycle.{what}"}}"#);
-        self.take(Origin::Poll, content, event.into_bytes());
+        self.take(origin, content, event.into_bytes());
     }
 
     fn cursor(&mut self, cursor: &Cursor) {
@@ -220,6 +230,63 @@ fn a_deactivated_stream_is_told_at_once_and_once() {
 }
 
 #[test]
+fn what_a_stream_lost_before_it_was_deactivated_is_of_the_same_gap() {
+    let mut world = World::new();
+    world.good_minutes_pass(10);
+    let from = world.clock;
+    world.event(from, &[Origin::Poll]);
+    world.good_minutes_pass(2);
+    let off = world.clock;
+    world.lifecycle("deactivate", off);
+    assert_eq!(only_alarm(&world.take_outputs()).since, minute_of(off), "what was lost before is not known yet");
+    world.minutes_pass(1);
+    world.lifecycle("activate", world.clock);
+    let until = minute_of(world.clock) + MINUTE_MS;
+    world.good_minutes_pass(20);
+    let outputs = world.take_outputs();
+    let gap = only_gap(&outputs);
+    assert_eq!((gap.from, gap.until, gap.recovered), (minute_of(from), until, 3));
+}
+
+#[test]
+fn a_gap_never_ends_before_it_begins() {
+    let mut world = World::new();
+    world.good_minutes_pass(10);
+    let from = world.clock;
+    world.event(from, &[Origin::Poll]);
+    world.good_minutes_pass(2);
+    // Deactivated and activated at once, and both events are brought.
+    let off = world.clock;
+    for what in ["deactivate", "activate"] {
+        world.clock += 1;
+        world.lifecycle(what, world.clock);
+        world.arrive(Origin::Sqs, world.made, world.clock);
+    }
+    world.good_minutes_pass(20);
+    let outputs = world.take_outputs();
+    assert_eq!(outputs.len(), 2, "{outputs:?}");
+    let gap = only_gap(&outputs[1..]);
+    assert_eq!((gap.from, gap.recovered), (minute_of(from), 1));
+    assert!(gap.until >= minute_of(off), "{gap:?}");
+}
+
+#[test]
+fn a_stream_whose_end_was_read_as_history_first_is_told_when_the_poll_comes_to_it() {
+    let mut world = World::new();
+    world.good_minutes_pass(3);
+    let off = world.clock;
+    // A worker that was stopped for hours, and a backfill meanwhile.
+    world.clock += 3 * HOUR_MS;
+    world.lifecycle_by(Origin::Backfill, "deactivate", off);
+    assert_eq!(world.take_outputs(), []);
+    world.lifecycle_again(Origin::Poll, "deactivate", off);
+    let outputs = world.take_outputs();
+    assert_eq!((only_alarm(&outputs).reason, only_alarm(&outputs).since), (Reason::Deactivated, minute_of(off)));
+    world.lifecycle_again(Origin::Sqs, "deactivate", off);
+    assert_eq!(world.take_outputs(), [], "it was told");
+}
+
+#[test]
 fn a_silent_stream_of_which_okta_says_that_it_is_off_is_told_again_with_the_worse_reason() {
     let mut world = World::new();
     world.good_minutes_pass(3);
@@ -254,10 +321,7 @@ fn another_stream_of_the_org_that_is_switched_off_is_no_lasting_alarm() {
 fn what_history_tells_of_the_stream_is_long_over() {
     let mut world = World::new();
     world.good_minutes_pass(3);
-    world.made += 1;
-    let content = Content::Event { uuid: Uuid::from_u128(world.made), published: world.clock };
-    let event = br#"{"eventType":"system.log_stream.lifecycle.deactivate"}"#.to_vec();
-    world.take(Origin::Backfill, content, event);
+    world.lifecycle_by(Origin::Backfill, "deactivate", world.clock);
     assert_eq!(world.take_outputs(), []);
 }
 
@@ -372,127 +436,5 @@ fn what_is_not_as_promised_is_unreadable() {
     for content in [Content::Cursor { name: CURSOR.into() }, Content::Mark { name: "log_slice".into() }] {
         let record = LandingRecord { org: acme(), origin: Origin::Poll, landed_at: T0, content, value: b"{}".to_vec() };
         assert_eq!(world.fold.apply(&record, Ways::NONE, T0, &world.store).unwrap(), Err(Unreadable));
-    }
-}
-
-/// Something that lands.
-#[derive(Debug, Clone)]
-enum Lands {
-    Event { uuid: u128, origin: Origin },
-    Poll { after: i64, end: bool },
-    Slice { since: i64, length: i64 },
-    Cut,
-}
-
-/// Each uuid has one time; some share a minute.
-fn published_of(uuid: u128) -> i64 {
-    T0 + i64::try_from(uuid).unwrap() % 40 * 5 * MINUTE_MS - HOUR_MS + i64::try_from(uuid).unwrap()
-}
-
-fn lands() -> impl Strategy<Value = Lands> {
-    let origin = prop::sample::select(vec![Origin::Sqs, Origin::Poll, Origin::Backfill, Origin::Archive]);
-    prop_oneof![
-        8 => (0..200u128, origin).prop_map(|(uuid, origin)| Lands::Event { uuid, origin }),
-        2 => (0..20 * MINUTE_MS, any::<bool>()).prop_map(|(after, end)| Lands::Poll { after, end }),
-        1 => (-HOUR_MS..2 * HOUR_MS, 0..HOUR_MS).prop_map(|(since, length)| Lands::Slice { since, length }),
-        1 => Just(Lands::Cut),
-    ]
-}
-
-proptest! {
-    /// Whatever lands in whatever order, wherever batches are cut: the ledger says what counting it all says.
-    #[test]
-    fn the_ledger_is_what_counting_everything_gives(all in prop::collection::vec(lands(), 0..120)) {
-        let (mut cut, mut whole) = (World::new(), World::new());
-        let mut came: BTreeMap<i64, BTreeMap<&str, BTreeSet<u128>>> = BTreeMap::new();
-        let mut proven: Vec<(i64, i64)> = Vec::new();
-        for one in &all {
-            for world in [&mut cut, &mut whole] {
-                match one {
-                    Lands::Event { uuid, origin } => world.arrive(*origin, *uuid, published_of(*uuid)),
-                    Lands::Poll { after, end } => {
-                        world.clock += after;
-                        let cursor = Cursor { end: *end, ..at_end(world.clock, T0) };
-                        world.cursor(&cursor);
-                    }
-                    Lands::Slice { since, length } => {
-                        let (since, until) = (T0 + since, T0 + since + length);
-                        world.mark(&LogMark::Slice(Slice { since, until, events: 0 }));
-                    }
-                    Lands::Cut => {}
-                }
-            }
-            match one {
-                Lands::Event { uuid, origin } => {
-                    let minute = came.entry(minute_of(published_of(*uuid))).or_default();
-                    let way = match origin {
-                        Origin::Sqs => "stream",
-                        Origin::Poll => "poll",
-                        _ => "history",
-                    };
-                    minute.entry(way).or_default().insert(*uuid);
-                    minute.entry("all").or_default().insert(*uuid);
-                }
-                Lands::Poll { end: true, .. } => proven.push((T0, cut.clock - SETTLE_MS)),
-                Lands::Slice { since, length } => proven.push((T0 + since, T0 + since + length)),
-                Lands::Poll { .. } => {}
-                Lands::Cut => cut.cut(),
-            }
-        }
-        cut.cut();
-        whole.cut();
-        prop_assert_eq!(&cut.store, &whole.store);
-        prop_assert_eq!(&cut.outputs, &whole.outputs);
-        let count = |at: i64, way: &str| came.get(&at).and_then(|ways| ways.get(way)).map_or(0, |uuids| uuids.len() as u64);
-        for minute in cut.ledger(T0 - 2 * HOUR_MS, T0 + 6 * HOUR_MS) {
-            let counts = Counts {
-                all: count(minute.at, "all"),
-                stream: count(minute.at, "stream"),
-                poll: count(minute.at, "poll"),
-                history: count(minute.at, "history"),
-            };
-            prop_assert_eq!(minute.counts, counts, "{}", minute.at);
-            // Second by second, as the pieces end anywhere: all of these moments are in some piece.
-            let moments = (minute.at..minute.at + MINUTE_MS).step_by(500).chain([minute.at + MINUTE_MS - 1]);
-            let mut moments = moments.chain(proven.iter().flat_map(|(from, until)| [*from - 1, *until])
-                .filter(|edge| (minute.at..minute.at + MINUTE_MS).contains(edge)));
-            let complete = moments.all(|moment| proven.iter().any(|(from, until)| (*from..*until).contains(&moment)));
-            prop_assert_eq!(minute.complete, complete, "{}", minute.at);
-        }
-    }
-
-    /// Whatever the stream brings or does not: each alarm is told once and healed once, and the gaps hold just what the
-    /// stream has not brought.
-    #[test]
-    fn every_event_that_the_stream_did_not_bring_is_in_one_healed_gap(
-        minutes in prop::collection::vec(prop::collection::vec(any::<bool>(), 0..4), 1..60),
-    ) {
-        let mut world = World::new();
-        world.good_minutes_pass(2);
-        let mut missing = 0;
-        for events in &minutes {
-            for brought in events {
-                missing += u64::from(!brought);
-                world.event(world.clock, if *brought { &[Origin::Poll, Origin::Sqs] } else { &[Origin::Poll] });
-            }
-            world.minutes_pass(1);
-        }
-        world.good_minutes_pass(25);
-        let (mut open, mut recovered) = (false, 0);
-        for output in world.take_outputs() {
-            match output {
-                Output::Alarm(_) => {
-                    prop_assert!(!open, "an alarm is told once");
-                    open = true;
-                }
-                Output::Healed(gap) => {
-                    prop_assert!(open);
-                    (open, recovered) = (false, recovered + gap.recovered);
-                }
-                Output::Lost { .. } => prop_assert!(false, "nothing is lost"),
-            }
-        }
-        prop_assert!(!open, "it is healed");
-        prop_assert_eq!(recovered, missing);
     }
 }

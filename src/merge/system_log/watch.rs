@@ -52,7 +52,7 @@ impl Reason {
 pub struct Alarm {
     /// Why.
     pub reason: Reason,
-    /// Since this minute, or since the stream was deactivated.
+    /// Since this minute, or since the stream was deactivated, if it lost nothing before.
     pub since: i64,
     /// The end of the last minute in which something was missing.
     pub missing_until: i64,
@@ -154,7 +154,10 @@ impl Watch {
                     Alarm { reason, since: *at, missing_until: *at, missing: 0, raised_at: now, brings: false }
                 });
                 alarm.missing += counts.unstreamed();
-                (alarm.missing_until, alarm.brings) = (at.saturating_add(MINUTE_MS), false);
+                // Okta's word that the stream is off comes before the minutes are judged in which it already failed.
+                alarm.since = alarm.since.min(*at);
+                alarm.missing_until = alarm.missing_until.max(at.saturating_add(MINUTE_MS));
+                alarm.brings = false;
             }
             if let Some(alarm) = self.alarm.as_mut().filter(|_| counts.stream > 0) {
                 alarm.brings |= *at >= alarm.missing_until;

@@ -13,7 +13,10 @@ use rdkafka::producer::DefaultProducerContext;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Worker, block_on, stack};
+use super::{Org, Running, Worker, block_on, stack};
+
+/// For an answer of Kafka, which a busy machine may delay.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const ORG: &str = "acme";
 pub const SOURCE: &str = "aws.partner/okta.com/acme/logs";
@@ -27,6 +30,8 @@ pub struct Bench {
     /// Further TOML for the configuration.
     extra: String,
     kafka: Option<String>,
+    /// It is a mock cluster of the test's own, and not the stack's.
+    has_own_kafka: bool,
     endpoint: Option<String>,
 }
 
@@ -49,13 +54,22 @@ impl Bench {
         std::fs::create_dir_all(&folder).unwrap();
         let sqs = block_on(async { aws_sdk_sqs::Client::new(&aws_config::load_from_env().await) });
         let created = block_on(sqs.create_queue().queue_name(&name).send()).unwrap();
-        Self { queue_url: created.queue_url.unwrap(), name, folder, sqs, extra: String::new(), kafka, endpoint: None }
+        Self {
+            queue_url: created.queue_url.unwrap(),
+            name,
+            folder,
+            sqs,
+            extra: String::new(),
+            kafka,
+            has_own_kafka: false,
+            endpoint: None,
+        }
     }
 
     /// A bench on a mock cluster of the test's own, which can be stopped. It has the topics, because a mock cluster
     /// cannot be asked to create any.
     pub fn mock(name: &str, cluster: &MockCluster<'_, DefaultProducerContext>) -> Self {
-        let bench = Self::with_kafka(name, Some(cluster.bootstrap_servers()));
+        let bench = Self { has_own_kafka: true, ..Self::with_kafka(name, Some(cluster.bootstrap_servers())) };
         for topic in ["landing", "landing.state", "quarantine", "ocsf.authentication", "ocsf.base_event"] {
             cluster.create_topic(&format!("{}.{topic}", bench.name), 3, 1).unwrap();
         }
@@ -78,6 +92,13 @@ impl Bench {
     pub fn extra(mut self, toml: &str) -> Self {
         self.extra.push_str(toml);
         self
+    }
+
+    /// The API of a simulated org is read as well; `more` are further tables of it.
+    pub fn reads(self, org: &Org, more: &str) -> Self {
+        let token = self.folder.join("token");
+        std::fs::write(&token, "sim-token").unwrap();
+        self.extra(&format!("[org.api]\nurl = {:?}\ntoken = {{ file = {token:?} }}\n{more}\n", org.url))
     }
 
     /// The configuration of a worker with a data directory of its own.
@@ -121,6 +142,24 @@ impl Bench {
     /// Starts a worker with further environment variables.
     pub fn start(&self, name: &str, environment: &[(&str, &str)]) -> Worker {
         Worker::start(&self.config(name), &self.folder.join(format!("{name}.log")), environment)
+    }
+
+    /// Starts `okta-ocsf backfill --json` of the org, which may die where it is told to.
+    pub fn backfill(&self, arguments: &[&str], dies_at: Option<&str>) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"));
+        command.args(["backfill", "--json", "--org", ORG]).args(arguments);
+        command.arg("--config").arg(self.config("backfill")).envs(dies_at.map(|point| ("OKTA_OCSF_CRASH_AT", point)));
+        Running::start(command)
+    }
+
+    /// What `okta-ocsf status --json` says of the org, beside the worker of that name.
+    pub fn status(&self, worker: &str, arguments: &[&str]) -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_okta-ocsf"));
+        command.args(["status", "--json", "--org", ORG]).args(arguments).arg("--config").arg(self.config(worker));
+        let output = command.output().unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        said["orgs"][0].clone()
     }
 
     /// Puts bodies on the queue, ten a call.
@@ -189,24 +228,45 @@ impl Bench {
         found
     }
 
-    /// The offset that the worker's consumer group has committed, in the partition of the org.
-    pub fn committed(&self) -> i64 {
+    /// Looks at the landing topic as the worker's consumer group does; the stack's Kafka is reached without a login.
+    fn group(&self) -> BaseConsumer {
+        let stack = stack("KAFKA_BROKERS");
+        let brokers = if self.has_own_kafka { self.kafka.as_ref().unwrap() } else { &stack };
         let mut config = rdkafka::ClientConfig::new();
-        config.set("bootstrap.servers", stack("KAFKA_BROKERS")).set("group.id", &self.name);
-        let consumer: BaseConsumer = config.create().unwrap();
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(&format!("{}.landing", self.name), 0, 2);
-        let committed = consumer.committed_offsets(list, Duration::from_secs(30)).unwrap();
-        let offsets = committed.elements().into_iter().filter_map(|entry| entry.offset().to_raw());
-        offsets.max().unwrap()
+        config.set("bootstrap.servers", brokers).set("group.id", &self.name).create().unwrap()
     }
 
-    /// Waits until every uuid is published, then asserts that each is there once and nothing else is.
+    /// The offsets that the worker's consumer group has committed, by partition; 0 where there is none.
+    fn committed_by(&self, group: &BaseConsumer) -> Vec<i64> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&format!("{}.landing", self.name), 0, 2);
+        let committed = group.committed_offsets(list, PATIENCE).unwrap();
+        committed.elements().into_iter().map(|entry| entry.offset().to_raw().unwrap_or(0).max(0)).collect()
+    }
+
+    /// The offset that the worker's consumer group has committed, in the partition of the org.
+    pub fn committed(&self) -> i64 {
+        self.committed_by(&self.group()).into_iter().max().unwrap()
+    }
+
+    /// Waits until all that has landed is folded.
+    pub fn until_folded(&self) {
+        let (group, topic) = (self.group(), format!("{}.landing", self.name));
+        super::until("all that has landed is folded", || {
+            let ends = (0..3).map(|partition| group.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1);
+            ends.zip(self.committed_by(&group)).all(|(end, committed)| committed >= end).then_some(())
+        });
+    }
+
+    /// Waits until every uuid is published and whatever came twice has been looked at, then asserts that each is there
+    /// once and nothing else is.
     pub fn assert_published_once(&self, wanted: &BTreeSet<String>) {
         super::until("every event is published", || {
             let found = self.published();
             wanted.iter().all(|uuid| found.contains_key(uuid)).then_some(())
         });
+        self.until_drained();
+        self.until_folded();
         let found = self.published();
         let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
         assert!(doubled.is_empty(), "published more than once: {doubled:?}");

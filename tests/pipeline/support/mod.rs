@@ -8,7 +8,8 @@ mod shared;
 
 pub use bench::{Bench, ORG, SOURCE, assert_valid_ocsf, event, events, org_event};
 pub use proxy::Proxy;
-pub use shared::org::Org;
+pub use shared::command::Running;
+pub use shared::org::{LOGS, Logged, NO_LIMITS, Org};
 pub use shared::worker::Worker;
 pub use shared::{block_on, serve, until};
 
