@@ -7,32 +7,16 @@ and not this machine's disk; then a smaller past is landed, folded and published
 """
 
 import argparse
-import contextlib
-import json
 import math
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+from bench_org import get, limits_file, run, running_org
+
 LIMIT, KEPT_FREE = 120, 2
 AIM_WALL, AIM_QUOTA = 1.03, 0.98
-CONFIG = """
-[worker]
-roles = ["normalize", "collect"]
-data_dir = "{folder}/data"
-[[org]]
-id = "acme"
-[org.api]
-url = "{url}"
-token = {{ env = "OKTA_TOKEN" }}
-[org.quota]
-share = 1.0 # all of the limit that the org shows
-"""
 
 
 def main():
@@ -51,14 +35,14 @@ def main():
 def quota(options):
     rate = options.clock_rate
     with tempfile.TemporaryDirectory() as folder:
-        limits = {"concurrency": 75, "share": 1.0, "buckets": [{"path": "/api/v1/logs", "limit": LIMIT}]}
+        limits = limits_file(folder, [{"path": "/api/v1/logs", "limit": LIMIT}])
         # 900 ms is what public collectors measured for a page of 1,000 events.
-        org = ["--limits", limits_file(folder, limits), "--clock-rate", rate, "--latency-ms", 900]
-        with running_org(options.days, options.per_day, org) as url:
+        pace = ["--limits", limits, "--clock-rate", rate, "--latency-ms", 900]
+        with running_org([*past(options.days, options.per_day), *pace]) as url:
             print(f"a past of {options.days} days with {options.per_day:,} events on each, {LIMIT} calls a minute, "
                   f"{KEPT_FREE} of them kept free, at {rate:g} times the pace of the clock", flush=True)
-            since = ["--since", f"{options.days}d", "--keep-free", KEPT_FREE]
-            report, peak, cpu = backfill(folder, url, [*since, "--count-only", "--clock-rate", rate])
+            since = ["--org", "acme", "--since", f"{options.days}d", "--keep-free", KEPT_FREE]
+            report, peak, cpu = run("backfill", folder, url, [*since, "--count-only", "--clock-rate", rate])
             usage = get(url, "/_org/usage")
             events = get(url, f"/_org/history/count?since={report['since']}&until={report['until']}")["events"]
     bucket = next(bucket for bucket in usage["buckets"] if bucket["path"] == "/api/v1/logs")
@@ -86,9 +70,9 @@ def quota(options):
 
 def landed(options):
     with tempfile.TemporaryDirectory() as folder:
-        limits = {"concurrency": 75, "share": 1.0, "buckets": [{"path": "*", "limit": 1_000_000}]}
-        with running_org(1, options.landed, ["--limits", limits_file(folder, limits)]) as url:
-            report, peak, cpu = backfill(folder, url, ["--since", "1d"])
+        limits = limits_file(folder, [{"path": "*", "limit": 1_000_000}])
+        with running_org([*past(1, options.landed), "--limits", limits]) as url:
+            report, peak, cpu = run("backfill", folder, url, ["--org", "acme", "--since", "1d"])
         lines = sum(count_lines(path) for path in pathlib.Path(folder, "data", "output").iterdir())
     seconds = report["elapsed_ms"] / 1_000
     print(f"landed in the embedded log as fast as it goes: {report['events']:,} events in {seconds:.1f} s, "
@@ -97,47 +81,13 @@ def landed(options):
     return report["outcome"] == "read" and lines == report["events"]
 
 
+def past(days, per_day):
+    return ["--seconds", 0, "--history-days", days, "--history-per-day", per_day]
+
+
 def count_lines(path):
     with open(path, "rb") as lines:
         return sum(1 for _ in lines)
-
-
-def backfill(folder, url, arguments):
-    """Runs `okta-ocsf backfill`; its report, the most memory that it had, in MiB, and its CPU time, in seconds."""
-    config = pathlib.Path(folder) / "worker.toml"
-    config.write_text(CONFIG.format(folder=folder, url=url))
-    command = [BUILD / "okta-ocsf", "backfill", "--config", config, "--org", "acme", "--json", *map(str, arguments)]
-    environment = {**os.environ, "OKTA_TOKEN": "sim-token"}
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if not output:
-        sys.exit(f"okta-ocsf backfill ended with {child.returncode} and no report")
-    return json.loads(output)[0], usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
-
-
-@contextlib.contextmanager
-def running_org(days, per_day, arguments):
-    past = ["--history-days", days, "--history-per-day", per_day]
-    command = [BUILD / "examples" / "okta-org", "--no-stream", "--seconds", "0", *map(str, [*past, *arguments])]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(child.stdout.readline())["listening"]
-    finally:
-        child.kill()
-        child.wait()
-
-
-def limits_file(folder, limits):
-    path = pathlib.Path(folder) / "limits.json"
-    path.write_text(json.dumps(limits))
-    return path
-
-
-def get(url, path):
-    with urllib.request.urlopen(url + path) as answer:
-        return json.load(answer)
 
 
 if __name__ == "__main__":

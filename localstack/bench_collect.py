@@ -10,32 +10,16 @@ Then the memory of a first snapshot: of 10,000 users, and of ten times as many i
 
 import argparse
 import collections
-import contextlib
-import json
 import math
 import os
-import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+from bench_org import get, limits_file, run, running_org
+
 AIM_WALL, AIM_QUOTA, AIM_MEMORY_MIB = 1.03, 0.98, 200
-CONFIG = """
-[worker]
-roles = ["normalize", "collect"]
-data_dir = "{folder}/data"
-[[org]]
-id = "acme"
-[org.api]
-url = "{url}"
-token = {{ env = "OKTA_TOKEN" }}
-[org.quota]
-share = 1.0 # the org shows each client its own half of the limits
-"""
 
 
 def main():
@@ -96,8 +80,7 @@ def quota(options):
 def memory():
     """A first snapshot of an org with more quota than any: what it holds when it goes as fast as it can."""
     with tempfile.TemporaryDirectory() as folder:
-        limits = pathlib.Path(folder) / "limits.json"
-        limits.write_text(json.dumps({"concurrency": 75, "share": 1.0, "buckets": [{"path": "*", "limit": 1_000_000}]}))
+        limits = limits_file(folder, [{"path": "*", "limit": 1_000_000}])
         with running_org(["--users", 10_000, "--groups", 500, "--apps", 100, "--limits", limits]) as url:
             report, peak = collect(folder, url, [])
     print(f"first snapshot of 10,000 users as fast as it goes: {peak:.0f} MiB resident at most (aim: at most "
@@ -108,17 +91,8 @@ def memory():
 
 def collect(folder, url, arguments):
     """Runs `okta-ocsf collect`; its report, and the most memory that it had, in MiB."""
-    config = pathlib.Path(folder) / "worker.toml"
-    config.write_text(CONFIG.format(folder=folder, url=url))
-    command = [BUILD / "okta-ocsf", "collect", "--config", config, "--json", *map(str, arguments)]
-    environment = {**os.environ, "OKTA_TOKEN": "sim-token"}
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if not output:
-        sys.exit(f"okta-ocsf collect ended with {child.returncode} and no report")
-    return json.loads(output)[0], usage.ru_maxrss / 1024
+    report, peak, _ = run("collect", folder, url, arguments, stderr=subprocess.DEVNULL)
+    return report, peak
 
 
 def least_calls(url, report):
@@ -152,22 +126,6 @@ def sizes(url, name, key):
             at = text.index(needle) + len(needle)
             counts[text[at:text.index('"', at)]] += 1
     return list(counts.values())
-
-
-@contextlib.contextmanager
-def running_org(arguments):
-    command = [BUILD / "examples" / "okta-org", "--no-stream", *map(str, arguments)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(child.stdout.readline())["listening"]
-    finally:
-        child.kill()
-        child.wait()
-
-
-def get(url, path):
-    with urllib.request.urlopen(url + path) as answer:
-        return json.load(answer)
 
 
 if __name__ == "__main__":

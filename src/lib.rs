@@ -34,6 +34,7 @@ pub mod crash;
 pub mod error;
 pub mod ingest;
 pub mod inspect;
+pub mod job_file;
 pub mod json;
 pub mod kafka;
 pub mod landing;

@@ -36,6 +36,15 @@ impl Landed {
         assert_eq!(strange, 0, "records of another origin");
     }
 
+    /// How often anything of a slice has landed.
+    pub fn landings(&self, mark: &SliceMark) -> usize {
+        let within = |record: &&LandingRecord| match record.content {
+            Content::Event { published, .. } => (mark.since..mark.until).contains(&published),
+            _ => false,
+        };
+        self.0.iter().filter(within).count()
+    }
+
     /// The marks of finished slices, each once, in the order of time. Asserts of each that it stands behind the events
     /// that it counts.
     pub fn slices(&self) -> Vec<SliceMark> {

@@ -9,6 +9,7 @@
 
 mod bench;
 mod command_line;
+mod dividing;
 mod landed;
 mod quota;
 mod reading;

@@ -1,24 +1,22 @@
 //! A job in a file: what is to be read, and how far it is read.
 //!
-//! The file is written as a whole beside the old one and takes its place when it is on disk, so a crash leaves one or
-//! the other. It says no more than what the landing log has acknowledged; that may be a second old, so after a crash a
-//! few pages are read twice. A slice that is finished is written down at once.
+//! It says no more than what the landing log has acknowledged; that may be a second old, so after a crash a few pages are
+//! read twice. A slice that is finished is written down at once.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::plan::{Plan, Slice};
+use super::plan::{Claim, Plan, Slice};
 use super::span::Span;
-use crate::crash_point;
 use crate::error::{ExitStatus, Fatal};
+use crate::job_file::{JobFile, replace};
 use crate::okta::OrgId;
 
 /// The layout of the file.
@@ -70,12 +68,13 @@ struct Written {
 
 /// A job that this process alone works on, until this is dropped.
 pub struct Job {
-    path: PathBuf,
     name: String,
+    file: JobFile,
     state: Mutex<State>,
+    /// Rings when what a reader may do could be another thing now.
+    changed: Notify,
     /// When the file was written last; whoever writes it holds this.
     written: tokio::sync::Mutex<Option<Instant>>,
-    _lock: File,
 }
 
 struct State {
@@ -86,10 +85,9 @@ struct State {
 
 /// A name that is taken for a job which may exist.
 pub(super) struct Reserved {
-    path: PathBuf,
+    file: JobFile,
     key: JobKey,
     url: String,
-    lock: File,
     /// What was begun before.
     before: Option<Written>,
 }
@@ -98,31 +96,13 @@ impl Reserved {
     /// Takes the name in this folder, and reads what is there of the job.
     pub fn take(folder: &Path, key: JobKey, org: &OrgId, url: &str) -> Result<Self, Fatal> {
         let name = key.name();
-        let path = folder.join(format!("{name}.json"));
-        let refused = |error: std::io::Error| {
-            Fatal::new(ExitStatus::Io, format!("the job file {} cannot be used", path.display()))
-                .hint("check the folder's rights and free space, or give another one with --state")
-                .because(error)
+        let Some(file) = JobFile::take(folder, &name)? else {
+            let what = format!("another process is at this backfill of {org} already");
+            let hint = format!("let it end; {}.json tells how far it is", folder.join(name).display());
+            return Err(Fatal::new(ExitStatus::Config, what).hint(hint));
         };
-        std::fs::create_dir_all(folder).map_err(refused)?;
-        let lock = File::create(folder.join(format!("{name}.lock"))).map_err(refused)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Fatal::new(
-                    ExitStatus::Config,
-                    format!("another process is at this backfill of {org} already"),
-                )
-                .hint(format!("let it end; {} tells how far it is", path.display())));
-            }
-            Err(TryLockError::Error(error)) => return Err(refused(error)),
-        }
-        let before = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(refused(error)),
-            Ok(bytes) => Some(read(&path, &bytes, &key)?),
-        };
-        Ok(Self { path, key, url: url.to_owned(), lock, before })
+        let before = file.read()?.map(|bytes| read(file.path(), &bytes, &key)).transpose()?;
+        Ok(Self { file, key, url: url.to_owned(), before })
     }
 
     /// What was begun before and is not finished.
@@ -138,23 +118,22 @@ impl Reserved {
 
     /// Goes on with what was begun. Places in the lists of another org are forgotten.
     pub fn resume(self) -> Option<Job> {
-        let mut file = self.before?;
-        file.finished = false;
-        if file.url != self.url {
-            file.url.clone_from(&self.url);
-            for mut slice in file.slices.slices().to_vec() {
-                slice.seek();
-                file.slices.put(slice);
+        let mut written = self.before?;
+        written.finished = false;
+        if written.url != self.url {
+            written.url.clone_from(&self.url);
+            for mut slice in written.slices.slices().to_vec() {
+                written.slices.change(&mut slice, Slice::seek);
             }
         }
-        Some(Job::new(self.path, &self.key, file, self.lock))
+        Some(Job::new(self.file, &self.key, written))
     }
 
     /// Begins anew.
     pub fn begin(self, span: Span, parallel: usize) -> Job {
         let slices = Plan::new(span, parallel);
-        let file = Written { version: VERSION, key: self.key.clone(), url: self.url, span, finished: false, slices };
-        Job::new(self.path, &self.key, file, self.lock)
+        let written = Written { version: VERSION, key: self.key.clone(), url: self.url, span, finished: false, slices };
+        Job::new(self.file, &self.key, written)
     }
 }
 
@@ -174,9 +153,9 @@ fn read(path: &Path, bytes: &[u8], key: &JobKey) -> Result<Written, Fatal> {
 }
 
 impl Job {
-    fn new(path: PathBuf, key: &JobKey, file: Written, lock: File) -> Self {
-        let state = Mutex::new(State { file, reading: BTreeSet::new() });
-        Self { path, name: key.name(), state, written: tokio::sync::Mutex::default(), _lock: lock }
+    fn new(file: JobFile, key: &JobKey, written: Written) -> Self {
+        let state = Mutex::new(State { file: written, reading: BTreeSet::new() });
+        Self { name: key.name(), file, state, changed: Notify::new(), written: tokio::sync::Mutex::default() }
     }
 
     /// Its name.
@@ -194,12 +173,28 @@ impl Job {
         self.state().file.slices.slices().to_vec()
     }
 
-    /// The oldest slice that is to be read and that nobody reads yet. It is the caller's now.
-    pub(super) fn next(&self) -> Option<Slice> {
+    /// The next slice for a reader, who waits for as long as others have all there is. It is the caller's now; `None` when
+    /// nothing is left to read.
+    pub(super) async fn claim(&self) -> Option<Slice> {
+        loop {
+            // Before the look at the state, so that nothing that changes behind it is missed.
+            let changed = self.changed.notified();
+            match self.try_claim() {
+                Claim::Read(slice) => return Some(slice),
+                Claim::Done => return None,
+                Claim::Wait => changed.await,
+            }
+        }
+    }
+
+    fn try_claim(&self) -> Claim {
         let mut state = self.state();
-        let slice = state.file.slices.next(&state.reading).cloned()?;
-        state.reading.insert(slice.since);
-        Some(slice)
+        let State { file, reading } = &mut *state;
+        let claim = file.slices.claim(reading);
+        if let Claim::Read(slice) = &claim {
+            reading.insert(slice.since);
+        }
+        claim
     }
 
     /// Whether every slice is read or lost.
@@ -217,16 +212,25 @@ impl Job {
     /// Nobody reads the slice any more.
     pub(super) fn give_back(&self, since: i64) {
         self.state().reading.remove(&since);
+        self.changed.notify_waiters();
     }
 
-    /// A slice was halved: the later half is for whoever comes next.
-    pub(super) fn halved(&self, earlier: &Slice, later: Slice) {
-        self.state().file.slices.put_halves(earlier.clone(), later);
+    /// See [`Plan::change`].
+    pub(super) fn change<T>(&self, slice: &mut Slice, change: impl FnOnce(&mut Slice) -> T) -> T {
+        let result = self.state().file.slices.change(slice, change);
+        self.changed.notify_waiters();
+        result
     }
 
-    /// Takes note of how far a slice is read; on disk within a second.
-    pub(super) async fn note(&self, slice: &Slice) -> Result<(), Fatal> {
-        self.state().file.slices.put(slice.clone());
+    /// See [`Plan::halve`].
+    pub(super) fn halve(&self, slice: &mut Slice) -> bool {
+        let halved = self.state().file.slices.halve(slice);
+        self.changed.notify_waiters();
+        halved
+    }
+
+    /// Sees to it that all that is known is on disk within a second.
+    pub(super) async fn note(&self) -> Result<(), Fatal> {
         // Whoever writes now writes this, too, or the next one does.
         let Ok(mut written) = self.written.try_lock() else { return Ok(()) };
         if written.is_some_and(|written| written.elapsed() < BETWEEN_WRITES) {
@@ -235,13 +239,7 @@ impl Job {
         self.write(&mut written).await
     }
 
-    /// Takes note of a slice, on disk when this resolves.
-    pub(super) async fn keep(&self, slice: &Slice) -> Result<(), Fatal> {
-        self.state().file.slices.put(slice.clone());
-        self.save().await
-    }
-
-    /// Writes all that is known.
+    /// Writes all that is known; it is on disk when this resolves.
     pub(super) async fn save(&self) -> Result<(), Fatal> {
         let mut written = self.written.lock().await;
         self.write(&mut written).await
@@ -255,11 +253,11 @@ impl Job {
 
     async fn write(&self, written: &mut Option<Instant>) -> Result<(), Fatal> {
         let bytes = serde_json::to_vec(&self.state().file);
-        let path = self.path.clone();
+        let path = self.file.path().to_owned();
         let stored = tokio::task::spawn_blocking(move || replace(&path, &bytes?)).await;
         *written = Some(Instant::now());
         stored.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
-            Fatal::new(ExitStatus::Io, format!("the job file {} cannot be written", self.path.display()))
+            Fatal::new(ExitStatus::Io, format!("the job file {} cannot be written", self.file.path().display()))
                 .hint("free space there, or give another folder with --state, and run it again")
                 .because(error)
         })
@@ -271,20 +269,12 @@ impl Job {
     }
 }
 
-/// Puts the bytes in the place of the file's, all or none.
-pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    crash_point!("backfill_job_written");
-    std::fs::rename(&beside, path)?;
-    // The name is on disk when its folder is.
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::{Pin, pin};
+    use std::task::Poll;
+
     use super::super::plan::Stage;
     use super::*;
 
@@ -296,6 +286,10 @@ mod tests {
 
     fn take(folder: &Path, url: &str) -> Result<Reserved, Fatal> {
         Reserved::take(folder, key(None), &OrgId::new("acme"), url)
+    }
+
+    async fn look<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
     }
 
     #[test]
@@ -313,16 +307,16 @@ mod tests {
     async fn a_job_goes_on_where_its_file_says() {
         let folder = tempfile::tempdir().unwrap();
         let job = take(folder.path(), "https://acme").unwrap().begin(SPAN, 4);
-        let mut slice = job.next().unwrap();
-        slice.next = Some("/api/v1/logs?after=1".into());
-        job.keep(&slice).await.unwrap();
-        let second = job.next().unwrap();
+        let mut slice = job.claim().await.unwrap();
+        job.change(&mut slice, |slice| slice.next = Some("/api/v1/logs?after=1".into()));
+        let second = job.claim().await.unwrap();
         assert_ne!(second.since, slice.since, "nobody reads what another one does");
+        job.save().await.unwrap();
         drop(job);
         let again = take(folder.path(), "https://acme").unwrap();
         assert_eq!((again.open_span(), again.covers(SPAN)), (Some(SPAN), false));
         let job = again.resume().unwrap();
-        assert_eq!(job.next(), Some(slice.clone()));
+        assert_eq!(job.claim().await, Some(slice.clone()));
         job.finish().await.unwrap();
         drop(job);
         let finished = take(folder.path(), "https://acme").unwrap();
@@ -330,22 +324,43 @@ mod tests {
         assert!(!finished.covers(Span { until: SPAN.until + 1, ..SPAN }), "the same words may mean more today");
         drop(finished);
         let moved = take(folder.path(), "https://other").unwrap().resume().unwrap();
-        assert_eq!(moved.next().unwrap().next, None, "a place in another org's list");
+        assert_eq!(moved.claim().await.unwrap().next, None, "a place in another org's list");
     }
 
     #[tokio::test]
-    async fn notes_are_on_disk_within_a_second_and_what_is_kept_at_once() {
+    async fn notes_are_on_disk_within_a_second_and_what_is_saved_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let job = take(folder.path(), "https://acme").unwrap().begin(SPAN, 4);
-        let stored = || read(&job.path, &std::fs::read(&job.path).unwrap(), &key(None)).unwrap();
-        let mut slice = job.next().unwrap();
-        job.note(&slice).await.unwrap();
-        slice.pages = 1;
-        job.note(&slice).await.unwrap();
+        let stored = || read(job.file.path(), &std::fs::read(job.file.path()).unwrap(), &key(None)).unwrap();
+        let mut slice = job.claim().await.unwrap();
+        job.note().await.unwrap();
+        job.change(&mut slice, |slice| slice.pages = 1);
+        job.note().await.unwrap();
         assert_eq!(stored().slices.slices()[0].pages, 0, "not with every page");
-        slice.stage = Stage::Read;
-        job.keep(&slice).await.unwrap();
+        job.change(&mut slice, |slice| slice.stage = Stage::Read);
+        job.save().await.unwrap();
         assert_eq!(stored().slices.slices()[0], slice);
+    }
+
+    #[tokio::test]
+    async fn who_finds_nothing_to_read_waits_for_a_part_of_another_s_or_for_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = take(folder.path(), "https://acme").unwrap().begin(Span { since: 0, until: 300_000 }, 4);
+        let mut slice = job.claim().await.unwrap();
+        let mut idle = pin!(job.claim());
+        assert!(look(idle.as_mut()).await.is_pending(), "nobody knows yet what is in it");
+        job.change(&mut slice, |slice| slice.pages = 100);
+        let Poll::Ready(Some(part)) = look(idle.as_mut()).await else { panic!("it has hundreds of pages") };
+        assert_eq!((part.since, part.until), (150_000, 300_000));
+        job.change(&mut slice, |slice| slice.stage = Stage::Read);
+        assert_eq!(slice.until, 150_000, "its reader is told with the next change");
+        job.give_back(slice.since);
+        let mut idle = pin!(job.claim());
+        assert!(look(idle.as_mut()).await.is_pending());
+        let mut part = part;
+        job.change(&mut part, |part| part.stage = Stage::Read);
+        job.give_back(part.since);
+        assert_eq!(look(idle.as_mut()).await, Poll::Ready(None));
     }
 
     #[test]
@@ -363,7 +378,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let job = take(folder.path(), "https://acme").unwrap().begin(SPAN, 4);
         job.save().await.unwrap();
-        let path = job.path.clone();
+        let path = job.file.path().to_owned();
         drop(job);
         let whole = std::fs::read_to_string(&path).unwrap();
         for broken in [

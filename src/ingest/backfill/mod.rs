@@ -21,7 +21,6 @@ mod tally;
 mod verify;
 
 pub use estimate::Estimate;
-pub(super) use job::replace;
 pub use job::{Job, JobKey};
 pub use land::{Count, Ends};
 pub use org::{Backfill, Ended, Finish, Settings, Summary};

@@ -19,6 +19,11 @@ const NARROW_MS: i64 = 5 * 60_000;
 /// five seconds that take so long to find.
 const NARROWEST_MS: i64 = 5_000;
 
+/// A slice under way is divided among readers only where so many pages are left of it. Each part costs about two calls
+/// more, a page that is half of it another part's and a sample, which is a second of 120 calls a minute; one reader alone
+/// reads a page in 0.9 s, so a few more pages are done before that pays.
+const WORTH_DIVIDING: i64 = 4;
+
 /// Each slice is read from so much before its beginning: whatever happens at an edge is in two slices, however Okta
 /// rounds times there. Deduplication by uuid removes the doubles.
 pub(super) const OVERLAP_MS: i64 = 1_000;
@@ -101,6 +106,12 @@ pub(super) struct Page<'a> {
     pub next: Option<String>,
 }
 
+impl Page<'_> {
+    fn is_in_order(&self) -> bool {
+        self.events.is_sorted_by_key(|(_, published)| *published)
+    }
+}
+
 impl Slice {
     pub fn new(since: i64, until: i64) -> Self {
         Self {
@@ -148,10 +159,18 @@ impl Slice {
         }
         self.pages += 1;
         self.bytes += page.bytes;
-        self.next.clone_from(&page.next);
+        self.next = page.next.clone().filter(|_| !self.ends_within(page));
         if self.next.is_none() {
             self.counted_until = self.until;
         }
+    }
+
+    /// Whether nothing of the slice is behind this page. Where the slice was divided while it was read, its list goes on
+    /// beyond its end. It is left as far behind the end as a list begins before a slice; a list that is not in the order
+    /// of time is read to its own end.
+    pub fn ends_within(&self, page: &Page<'_>) -> bool {
+        let beyond = page.events.last().is_some_and(|(_, published)| *published >= self.until + OVERLAP_MS);
+        page.next.is_none() || (beyond && page.is_in_order())
     }
 
     fn note_newest(&mut self, uuid: Uuid, published: i64) {
@@ -180,16 +199,22 @@ impl Slice {
     }
 
     /// Leaves the later half of what is not read to another slice. `None` where it is too short for that.
-    pub fn halve(&mut self) -> Option<Self> {
-        let position = self.position();
+    fn halve(&mut self) -> Option<Self> {
         if !self.can_halve() {
             return None;
         }
-        self.seek();
+        let position = self.position();
         let middle = position + (self.until - position) / 2;
         let later = Self { again: self.again, ..Self::new(middle, self.until) };
         self.until = middle;
         Some(later)
+    }
+
+    /// How many pages are left, by those that were read. Before the first one nobody knows, and none is.
+    fn pages_left(&self) -> i64 {
+        let pages = i64::try_from(self.pages).unwrap_or(i64::MAX);
+        let (read, left) = (self.position() - self.since, self.until - self.position());
+        left.saturating_mul(pages) / read.max(1)
     }
 
     /// Forgets everything that was read.
@@ -198,7 +223,6 @@ impl Slice {
     }
 
     fn draw_sample(&mut self, page: &Page<'_>) {
-        let in_order = page.events.is_sorted_by_key(|(_, published)| *published);
         let first = page.events.first().map(|(uuid, published)| (*uuid, *published));
         // Behind the first millisecond and before the last one nothing can be on another page.
         let since = match (page.asked_from, first) {
@@ -208,11 +232,11 @@ impl Slice {
         };
         let until = match (&page.next, page.events.last()) {
             (None, _) => self.until,
-            (Some(_), Some((_, published))) => *published,
+            (Some(_), Some((_, published))) => self.until.min(*published),
             (Some(_), None) => return,
         };
         let rank = first.map_or(0, |(uuid, _)| mixed(uuid));
-        if !in_order || since >= until || self.sample.is_some_and(|sample| sample.rank <= rank) {
+        if !page.is_in_order() || since >= until || self.sample.is_some_and(|sample| sample.rank <= rank) {
             return;
         }
         let mut tally = Tally::default();
@@ -224,6 +248,17 @@ impl Slice {
 fn mixed(uuid: Uuid) -> u64 {
     let (high, low) = uuid.as_u64_pair();
     (high ^ low).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// What a reader is to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It reads this slice.
+    Read(Slice),
+    /// All slices are being read, and none is worth dividing as far as is known; that may change with each page.
+    Wait,
+    /// Nothing is left.
+    Done,
 }
 
 /// All slices, in the order of time.
@@ -263,9 +298,24 @@ impl Plan {
         &self.slices
     }
 
-    /// The oldest slice that is to be read and is not among these.
-    pub fn next(&self, reading: &BTreeSet<i64>) -> Option<&Slice> {
-        self.slices.iter().find(|slice| slice.stage == Stage::Waiting && !reading.contains(&slice.since))
+    /// The oldest slice that is to be read and is not among these. Where there is none, the later half of what is left of
+    /// one of these, so that nobody is idle while others have much to do.
+    pub fn claim(&mut self, reading: &BTreeSet<i64>) -> Claim {
+        let free = |slice: &&Slice| slice.stage == Stage::Waiting && !reading.contains(&slice.since);
+        if let Some(slice) = self.slices.iter().find(free) {
+            return Claim::Read(slice.clone());
+        }
+        if self.is_read() {
+            return Claim::Done;
+        }
+        let largest = self.slices.iter_mut().max_by_key(|slice| slice.pages_left());
+        match largest.filter(|slice| slice.pages_left() >= WORTH_DIVIDING).and_then(Slice::halve) {
+            Some(later) => {
+                self.insert(later.clone());
+                Claim::Read(later)
+            }
+            None => Claim::Wait,
+        }
     }
 
     /// Whether anything is to be read.
@@ -273,18 +323,34 @@ impl Plan {
         self.slices.iter().all(|slice| slice.stage != Stage::Waiting)
     }
 
-    /// Takes note of how far a slice is read.
-    pub fn put(&mut self, slice: Slice) {
-        if let Some(known) = self.slices.iter_mut().find(|known| known.since == slice.since) {
-            *known = slice;
+    /// Changes a slice in the hands of whoever reads it. All of it is as the reader has it but for its end, which comes
+    /// nearer when somebody takes a part of it.
+    pub fn change<T>(&mut self, slice: &mut Slice, change: impl FnOnce(&mut Slice) -> T) -> T {
+        let known = self.slices.iter_mut().find(|known| known.since == slice.since);
+        if let Some(known) = &known {
+            slice.until = known.until;
         }
+        let result = change(slice);
+        if let Some(known) = known {
+            known.clone_from(slice);
+        }
+        result
     }
 
-    /// Takes note of a slice that was halved.
-    pub fn put_halves(&mut self, earlier: Slice, later: Slice) {
-        if let Some(at) = self.slices.iter().position(|known| known.since == earlier.since) {
-            self.slices.splice(at..=at, [earlier, later]);
-        }
+    /// A list that is too long for Okta is read in two: what is left of this slice is asked for anew, up to the middle, and
+    /// the later half is for whoever comes next. Tells whether it was long enough.
+    pub fn halve(&mut self, slice: &mut Slice) -> bool {
+        let later = self.change(slice, |slice| {
+            let later = slice.halve()?;
+            slice.seek();
+            Some(later)
+        });
+        later.map(|later| self.insert(later)).is_some()
+    }
+
+    fn insert(&mut self, slice: Slice) {
+        let at = self.slices.partition_point(|known| known.since < slice.since);
+        self.slices.insert(at, slice);
     }
 
     /// What is not read and is older than this is lost; gives how long that is, ms. Slices that somebody reads are left
@@ -293,7 +359,8 @@ impl Plan {
         let mut lost = 0;
         let slices = std::mem::take(&mut self.slices);
         for mut slice in slices {
-            let gone = slice.stage == Stage::Waiting && !reading.contains(&slice.since) && slice.position() < oldest;
+            let unread = slice.stage == Stage::Waiting && !slice.is_read_through();
+            let gone = unread && !reading.contains(&slice.since) && slice.position() < oldest;
             if !gone {
                 self.slices.push(slice);
                 continue;

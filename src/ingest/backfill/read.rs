@@ -81,20 +81,24 @@ pub(super) struct Work {
     pub lander: Lander,
 }
 
-/// Reads slices for as long as there are any that nobody else reads.
+/// Reads slices for as long as there is anything that nobody else reads, or that can be taken off somebody.
 pub(super) async fn read_slices(work: Arc<Work>) -> Result<(), Trouble> {
     loop {
         work.job.lose_before(work.log.oldest());
-        let Some(slice) = work.job.next() else { return Ok(()) };
+        let claimed = tokio::select! {
+            claimed = work.job.claim() => claimed,
+            () = work.log.stop.cancelled() => return Err(Trouble::Stopped),
+        };
+        let Some(slice) = claimed else { return Ok(()) };
         let since = slice.since;
-        let read = Reader { work: &work, slice, patience: Patience::default(), size: PAGE }.read().await;
+        Reader { work: &work, slice, patience: Patience::default(), size: PAGE }.read().await?;
         work.job.give_back(since);
-        read?;
     }
 }
 
 struct Reader<'w> {
     work: &'w Work,
+    /// As the job has it, but for its end: that may have come nearer since the last page.
     slice: Slice,
     patience: Patience,
     /// Events in a page.
@@ -126,12 +130,14 @@ impl Reader<'_> {
             };
         }
         if self.work.log.filter.is_none() {
+            // A mark must come again as it was after a crash, so the edges that it names are on disk before it.
+            self.work.job.save().await?;
             // What a filter left out is not in the log, so nobody may take the slice for complete.
             self.work.lander.mark(&self.slice).await?;
             crash_point!("backfill_slice_marked");
         }
-        self.slice.stage = Stage::Read;
-        self.work.job.keep(&self.slice).await?;
+        self.work.job.change(&mut self.slice, |slice| slice.stage = Stage::Read);
+        self.work.job.save().await?;
         crash_point!("backfill_slice_kept");
         Ok(())
     }
@@ -151,7 +157,7 @@ impl Reader<'_> {
             Ok(request) => Ok((None, request.with_limit(self.size))),
             Err(verdict) => {
                 tracing::warn!(%verdict, "the job file names a page that is not of the log; it is sought by time");
-                self.slice.seek();
+                self.work.job.change(&mut self.slice, Slice::seek);
                 self.request_by_time()
             }
         }
@@ -168,13 +174,16 @@ impl Reader<'_> {
         let next = answer.next.take();
         let page = Events::new(answer, lander.most_bytes());
         let events = page.fine();
+        let place = next.as_ref().map(|next| next.target());
         let before = self.slice.position();
         let newest = events.iter().map(|(_, published)| *published).max();
+        let taken = Page { asked_from: from, events: &events, bytes: page.bytes(), next: place.clone() };
+        let ends = job.change(&mut self.slice, |slice| slice.ends_within(&taken));
         // In a list that is in the order of time, each page has something newer than the one before, or as new.
         let goes_back = from.is_none() && newest.is_some_and(|newest| newest < before);
-        let circle = next.as_ref().is_some_and(|next| goes_back || next.target() == target);
+        let circle = !ends && (goes_back || place.as_deref() == Some(target));
         let fetch = async {
-            match next.as_ref().filter(|_| !circle) {
+            match next.as_ref().filter(|_| !ends && !circle) {
                 Some(next) => log.ask(next).await.map(Some),
                 None => Ok(None),
             }
@@ -182,8 +191,7 @@ impl Reader<'_> {
         let (landed, fetched) = tokio::join!(lander.events(&page), fetch);
         landed?;
         crash_point!("backfill_page_landed");
-        let place = next.as_ref().map(|next| next.target());
-        self.slice.take(&Page { asked_from: from, events: &events, bytes: page.bytes(), next: place.clone() });
+        job.change(&mut self.slice, |slice| slice.take(&taken));
         if self.slice.position() > before {
             self.patience.succeeded();
         }
@@ -191,7 +199,7 @@ impl Reader<'_> {
             let remedy = self.patience.after_circle();
             self.apply(remedy, None).await?;
         }
-        job.note(&self.slice).await?;
+        job.note().await?;
         crash_point!("backfill_page_noted");
         let answer = fetched?;
         Ok(answer.zip(place).map(|(answer, target)| Asked { from: None, target, answer }))
@@ -208,11 +216,10 @@ impl Reader<'_> {
             (Remedy::After(pause), Some(fault)) => self.work.log.pause(pause, fault).await?,
             (Remedy::Again | Remedy::After(_), _) => {}
             (Remedy::Smaller(size), _) => self.size = size,
-            (Remedy::Seek, _) => self.slice.seek(),
+            (Remedy::Seek, _) => self.work.job.change(&mut self.slice, Slice::seek),
             (Remedy::Halve, _) => {
-                if let Some(later) = self.slice.halve() {
-                    self.work.job.halved(&self.slice, later);
-                    self.work.job.keep(&self.slice).await?;
+                if self.work.job.halve(&mut self.slice) {
+                    self.work.job.save().await?;
                 }
             }
             (Remedy::GiveUp(fatal), _) => return Err(fatal.into()),

@@ -41,16 +41,18 @@ impl Open {
 pub(super) async fn verify_slices(work: Arc<Work>, open: Arc<Open>) -> Result<(), Trouble> {
     while let Some(mut slice) = open.next() {
         let Some(sample) = slice.sample else { continue };
-        if sample.since < work.log.oldest() {
-            slice.check = Check::Gone;
+        let check = if sample.since < work.log.oldest() {
+            Some(Check::Gone)
         } else if look(&work, &sample).await? == Some(sample.tally) {
-            slice.check = Check::Same;
-        } else if slice.again < AGAIN {
-            slice.read_again();
+            Some(Check::Same)
         } else {
-            slice.check = Check::Differs;
-        }
-        work.job.note(&slice).await?;
+            (slice.again >= AGAIN).then_some(Check::Differs)
+        };
+        work.job.change(&mut slice, |slice| match check {
+            Some(check) => slice.check = check,
+            None => slice.read_again(),
+        });
+        work.job.note().await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! How far a file is landed, in a file beside the worker's state.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Counts, Place};
 use crate::error::{ExitStatus, Fatal};
-use crate::ingest::backfill::replace;
+use crate::job_file::{JobFile, replace};
 use crate::okta::OrgId;
 
 /// Layout of the job file. One of another version is not guessed at.
@@ -24,10 +24,9 @@ const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
 /// How far one file is landed for one org. One process at a time.
 pub struct FileJob {
-    path: PathBuf,
+    file: JobFile,
     written: Written,
     saved: Option<Instant>,
-    _lock: File,
 }
 
 /// The job file.
@@ -58,22 +57,10 @@ impl FileJob {
         let known = file.canonicalize().map_err(unreadable)?;
         let (size, head) = fingerprint(&known).map_err(unreadable)?;
         let name = format!("{org}-file-{}", &hash(known.as_os_str().as_encoded_bytes())[..16]);
-        let path = folder.join(format!("{name}.json"));
-        let refused = |error: std::io::Error| {
-            Fatal::new(ExitStatus::Io, format!("the job file {} cannot be used", path.display()))
-                .hint("check the folder's rights and free space, or give another one with --state")
-                .because(error)
+        let Some(job_file) = JobFile::take(folder, &name)? else {
+            let what = format!("another process lands {} already", file.display());
+            return Err(Fatal::new(ExitStatus::Config, what).hint("let it end, or name each file once"));
         };
-        std::fs::create_dir_all(folder).map_err(refused)?;
-        let lock = File::create(folder.join(format!("{name}.lock"))).map_err(refused)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let what = format!("another process lands {} already", file.display());
-                return Err(Fatal::new(ExitStatus::Config, what).hint("let it end, or name each file once"));
-            }
-            Err(TryLockError::Error(error)) => return Err(refused(error)),
-        }
         let new = Written {
             version: VERSION,
             org: org.to_string(),
@@ -84,18 +71,14 @@ impl FileJob {
             counts: Counts::default(),
             finished: false,
         };
-        let before = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(refused(error)),
-            // What cannot be read costs a second landing and nothing else.
-            Ok(bytes) => serde_json::from_slice::<Written>(&bytes).ok(),
-        };
+        // What cannot be understood costs a second landing and nothing else.
+        let before = job_file.read()?.and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
         let same = |before: &Written| {
             (before.version, &before.org, &before.file, before.size, &before.head)
                 == (VERSION, &new.org, &new.file, new.size, &new.head)
         };
         let written = before.filter(|before| !again && same(before)).unwrap_or(new);
-        Ok(Self { path, written, saved: None, _lock: lock })
+        Ok(Self { file: job_file, written, saved: None })
     }
 
     /// Up to where everything is landed or in quarantine.
@@ -140,7 +123,7 @@ impl FileJob {
     /// # Errors
     /// When the disk refuses.
     pub fn save(&mut self) -> std::io::Result<()> {
-        replace(&self.path, &serde_json::to_vec(&self.written)?)?;
+        replace(self.file.path(), &serde_json::to_vec(&self.written)?)?;
         self.saved = Some(Instant::now());
         Ok(())
     }
@@ -218,7 +201,7 @@ mod tests {
         std::fs::write(&log, "").unwrap();
         let mut job = FileJob::take(folder.path(), &OrgId::new("acme"), &log, false).unwrap();
         job.finish().unwrap();
-        std::fs::write(&job.path, "{").unwrap();
+        std::fs::write(job.file.path(), "{").unwrap();
         drop(job);
         assert!(!FileJob::take(folder.path(), &OrgId::new("acme"), &log, false).unwrap().is_finished());
     }

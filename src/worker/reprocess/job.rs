@@ -1,8 +1,6 @@
 //! What was asked for and how far it is, in a folder below the data directory, so that it can be resumed.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use uuid::Uuid;
 use super::super::data_dir::{DataDir, InUse};
 use super::scope::Scope;
 use crate::error::{ExitStatus, Fatal};
+use crate::job_file::replace;
 
 /// Layout of the job file. One of another version is not guessed at.
 const VERSION: u8 = 1;
@@ -169,13 +168,7 @@ impl Job {
 
     fn save(&self) -> Result<(), Fatal> {
         let path = self.folder.join("job.json");
-        let write = || {
-            let beside = path.with_extension("json.new");
-            let mut file = File::create(&beside)?;
-            file.write_all(&serde_json::to_vec(&self.written)?)?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &path)
-        };
+        let write = || replace(&path, &serde_json::to_vec(&self.written)?);
         write().map_err(|error: std::io::Error| {
             Fatal::new(ExitStatus::Io, format!("the job file {} cannot be written", path.display()))
                 .hint("check worker.data_dir: rights and free space")
