@@ -180,7 +180,7 @@ impl Job {
             // Before the look at the state, so that nothing that changes behind it is missed.
             let changed = self.changed.notified();
             match self.try_claim() {
-                Claim::Read(slice) => return Some(slice),
+                Claim::Read(slice) => return Some(*slice),
                 Claim::Done => return None,
                 Claim::Wait => changed.await,
             }

@@ -254,7 +254,7 @@ fn mixed(uuid: Uuid) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Claim {
     /// It reads this slice.
-    Read(Slice),
+    Read(Box<Slice>),
     /// All slices are being read, and none is worth dividing as far as is known; that may change with each page.
     Wait,
     /// Nothing is left.
@@ -303,7 +303,7 @@ impl Plan {
     pub fn claim(&mut self, reading: &BTreeSet<i64>) -> Claim {
         let free = |slice: &&Slice| slice.stage == Stage::Waiting && !reading.contains(&slice.since);
         if let Some(slice) = self.slices.iter().find(free) {
-            return Claim::Read(slice.clone());
+            return Claim::Read(Box::new(slice.clone()));
         }
         if self.is_read() {
             return Claim::Done;
@@ -312,7 +312,7 @@ impl Plan {
         match largest.filter(|slice| slice.pages_left() >= WORTH_DIVIDING).and_then(Slice::halve) {
             Some(later) => {
                 self.insert(later.clone());
-                Claim::Read(later)
+                Claim::Read(Box::new(later))
             }
             None => Claim::Wait,
         }

@@ -97,7 +97,7 @@ fn a_slice_is_asked_for_from_a_second_before_its_beginning_but_not_before_the_ti
 
 fn claimed(plan: &mut Plan, reading: &BTreeSet<i64>) -> Slice {
     let Claim::Read(slice) = plan.claim(reading) else { panic!("nothing to read in {plan:?}") };
-    slice
+    *slice
 }
 
 #[test]
@@ -326,7 +326,7 @@ impl World {
                 assert!(self.reading.insert(slice.since), "two read {slice:?}");
                 let overlaps = |done: &&Span| done.since < slice.until && slice.since < done.until;
                 assert_eq!(self.finished.iter().find(overlaps), None, "is read again by {slice:?}");
-                Reader::Asks(slice)
+                Reader::Asks(*slice)
             }
             Reader::Asks(slice) if slice.is_read_through() => {
                 self.save();
