@@ -136,9 +136,9 @@ fn who_would_be_idle_takes_half_of_what_is_left_of_the_largest() {
 
 #[test]
 fn what_is_nearly_read_is_left_to_its_reader() {
-    let times: Vec<_> = (0..60).map(|n| n * 10_000).collect();
+    let times: Vec<_> = (0..10 * WORTH_DIVIDING).map(|n| n * 10_000).collect();
     let log = Log::of(&times, 10);
-    let mut plan = Plan { slices: vec![Slice::new(0, 600_000)] };
+    let mut plan = Plan { slices: vec![Slice::new(0, 100_000 * WORTH_DIVIDING)] };
     let reading = BTreeSet::from([0]);
     let mut slice = plan.slices[0].clone();
     plan.change(&mut slice, |slice| log.step(slice, 0));
