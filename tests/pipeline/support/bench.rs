@@ -249,15 +249,6 @@ impl Bench {
         self.committed_by(&self.group()).into_iter().max().unwrap()
     }
 
-    /// Waits until all that has landed is folded.
-    pub fn until_folded(&self) {
-        let (group, topic) = (self.group(), format!("{}.landing", self.name));
-        super::until("all that has landed is folded", || {
-            let ends = (0..3).map(|partition| group.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1);
-            ends.zip(self.committed_by(&group)).all(|(end, committed)| committed >= end).then_some(())
-        });
-    }
-
     /// Waits until every uuid is published and whatever came twice has been looked at, then asserts that each is there
     /// once and nothing else is.
     pub fn assert_published_once(&self, wanted: &BTreeSet<String>) {
@@ -266,7 +257,6 @@ impl Bench {
             wanted.iter().all(|uuid| found.contains_key(uuid)).then_some(())
         });
         self.until_drained();
-        self.until_folded();
         let found = self.published();
         let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
         assert!(doubled.is_empty(), "published more than once: {doubled:?}");
