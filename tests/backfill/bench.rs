@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -92,12 +91,12 @@ impl Bench {
     }
 
     /// `okta-ocsf backfill --json`, to its end.
-    pub fn backfill<S: AsRef<str>>(&self, arguments: &[S]) -> Backfilled {
+    pub fn backfill<S: AsRef<str>>(&self, arguments: &[S]) -> Ended {
         self.start(arguments, None).end()
     }
 
     /// As [`Bench::backfill`], and dies where it is told to.
-    pub fn start<S: AsRef<str>>(&self, arguments: &[S], dies_at: Option<&str>) -> Backfilling {
+    pub fn start<S: AsRef<str>>(&self, arguments: &[S], dies_at: Option<&str>) -> Running {
         let mut command = self.command("backfill");
         command.arg("--json").args(arguments.iter().map(AsRef::as_ref));
         command.envs(dies_at.map(|point| ("OKTA_OCSF_CRASH_AT", point)));
@@ -133,28 +132,8 @@ impl Bench {
     }
 }
 
-/// `okta-ocsf backfill`, under way.
-pub type Backfilling = Running<Backfilled>;
-
 /// What `okta-ocsf backfill --json` gave.
-#[derive(Debug)]
-pub struct Backfilled(Ended);
-
-impl From<Ended> for Backfilled {
-    fn from(ended: Ended) -> Self {
-        Self(ended)
-    }
-}
-
-impl Deref for Backfilled {
-    type Target = Ended;
-
-    fn deref(&self) -> &Ended {
-        &self.0
-    }
-}
-
-impl Backfilled {
+impl Ended {
     /// Asserts that all of it was read and is as it was the second time; gives what was told of it.
     pub fn assert_read(&self) -> &Value {
         let acme = self.org("acme");

@@ -1,4 +1,3 @@
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -79,16 +78,16 @@ impl Bench {
     }
 
     /// `okta-ocsf collect --json`, to its end.
-    pub fn collect(&self, arguments: &[&str]) -> Collected {
+    pub fn collect(&self, arguments: &[&str]) -> Ended {
         self.start_collecting(arguments).end()
     }
 
     /// `okta-ocsf collect --json` in the time of an org that is [`FAST`].
-    pub fn collect_fast(&self) -> Collected {
+    pub fn collect_fast(&self) -> Ended {
         self.collect(&["--clock-rate", FAST])
     }
 
-    pub fn start_collecting(&self, arguments: &[&str]) -> Collecting {
+    pub fn start_collecting(&self, arguments: &[&str]) -> Running {
         let mut command = self.command("collect");
         command.arg("--json").args(arguments);
         Running::start(command)
@@ -131,28 +130,8 @@ pub fn only(collections: &[&str]) -> String {
     format!("collections = {collections:?}")
 }
 
-/// `okta-ocsf collect`, under way.
-pub type Collecting = Running<Collected>;
-
 /// What `okta-ocsf collect --json` gave.
-#[derive(Debug)]
-pub struct Collected(Ended);
-
-impl From<Ended> for Collected {
-    fn from(ended: Ended) -> Self {
-        Self(ended)
-    }
-}
-
-impl Deref for Collected {
-    type Target = Ended;
-
-    fn deref(&self) -> &Ended {
-        &self.0
-    }
-}
-
-impl Collected {
+impl Ended {
     fn rows(&self) -> &[Value] {
         self.org("acme")["collections"].as_array().unwrap()
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::bench::{BY_SECRET, BY_TOKEN, Bench, SOME, only, org};
+use crate::support::command::Ended;
 use crate::support::org::Org;
 use crate::support::until;
 
@@ -116,7 +117,7 @@ fn removing_one_permission_leaves_all_other_collections_complete_and_deletes_not
         let label = format!("collection=\"{collection}\"");
         (worker.metric("okta_ocsf_collection_last_complete_timestamp_seconds", &label) * 1e3).round() as i64
     };
-    let epoch = |collected: &crate::bench::Collected| collected.org("acme")["epoch"].as_i64().unwrap();
+    let epoch = |collected: &Ended| collected.org("acme")["epoch"].as_i64().unwrap();
     for collection in SOME {
         let expected = if collection.starts_with("group") { epoch(&first) } else { epoch(&second) };
         assert_eq!(last_complete(collection), expected, "{collection}");

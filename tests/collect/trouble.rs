@@ -7,7 +7,8 @@ use axum::Router;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 
-use crate::bench::{BY_TOKEN, Bench, Collected, FAST, only, org};
+use crate::bench::{BY_TOKEN, Bench, FAST, only, org};
+use crate::support::command::Ended;
 use crate::support::org::Org;
 use crate::support::serve;
 
@@ -18,11 +19,11 @@ const USERS: &str = "GET /api/v1/users";
 const FACTORS: &str = "GET /api/v1/users/{}/factors";
 
 /// An org of 300 people in fast time, and what comes of reading it after these calls to a path went wrong.
-fn after(path: &str, fault: &str, count: u64) -> (Org, Bench, Collected) {
+fn after(path: &str, fault: &str, count: u64) -> (Org, Bench, Ended) {
     after_at(FAST, path, fault, count)
 }
 
-fn after_at(rate: &str, path: &str, fault: &str, count: u64) -> (Org, Bench, Collected) {
+fn after_at(rate: &str, path: &str, fault: &str, count: u64) -> (Org, Bench, Ended) {
     let org = org(300, &["--clock-rate", rate]);
     org.fault(path, fault, count);
     let bench = Bench::of(&org, BY_TOKEN);

@@ -1,18 +1,14 @@
-use std::marker::PhantomData;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 /// A command that ends by itself and says in JSON what has become of each org, under way; ended with the test.
-pub struct Running<E = Ended> {
-    child: Option<Child>,
-    ends_as: PhantomData<E>,
-}
+pub struct Running(Option<Child>);
 
-impl<E: From<Ended>> Running<E> {
+impl Running {
     pub fn start(mut command: Command) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Self { child: Some(child), ends_as: PhantomData }
+        Self(Some(child))
     }
 
     /// Asks it to stop, as a supervisor does.
@@ -31,32 +27,32 @@ impl<E: From<Ended>> Running<E> {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = self.child.as_ref().unwrap().id().to_string();
+        let pid = self.0.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.child.as_mut().unwrap().try_wait().unwrap().is_none()
+        self.0.as_mut().unwrap().try_wait().unwrap().is_none()
     }
 
-    pub fn end(mut self) -> E {
-        let output = self.child.take().unwrap().wait_with_output().unwrap();
+    pub fn end(mut self) -> Ended {
+        let output = self.0.take().unwrap().wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let orgs = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        Ended { status: output.status.code(), orgs, said }.into()
+        Ended { status: output.status.code(), orgs, said }
     }
 }
 
-impl<E> Drop for Running<E> {
+impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
+        if let Some(mut child) = self.0.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// What such a command gave.
+/// What such a command gave; each test adds what it asserts of it.
 #[derive(Debug)]
 pub struct Ended {
     /// None if it was killed.

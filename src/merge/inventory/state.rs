@@ -14,8 +14,9 @@ use crate::merge::StoreError;
 use crate::okta::OrgId;
 
 /// Layout of what is stored; it stands before every value that is not a body. A value of another version is refused,
-/// never guessed at: the state can be folded again. Behind it stand the fields in their order as MessagePack, which takes
-/// a third of the time of JSON and half of its bytes; a field that comes later must come last and have a default.
+/// never guessed at: the state can be folded again. Behind it stand the fields in their order as MessagePack: heads are
+/// read all the time, and reading their names and numbers as text was a third of the time of a simulated world. A
+/// field that comes later must come last and have a default.
 const FORMAT: u8 = 3;
 
 /// Keys that are read of the store at once when many are looked through.

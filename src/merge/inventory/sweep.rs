@@ -4,6 +4,7 @@ use super::fold::Step;
 use super::guards::Guard;
 use super::output::{Alert, Cause, Output};
 use super::slot::Slot;
+use super::state::Ledger;
 use super::store::InventoryStore;
 use crate::collect::{Collection, Grain};
 use crate::merge::StoreError;
@@ -67,11 +68,14 @@ impl<S: InventoryStore> Step<'_, S> {
             self.outputs.push(Output::Alert(Alert::NoCanary { slot, epoch }));
             return Ok(());
         };
-        let mut ledger = self.state.ledger(&slot)?;
-        ledger.canary = Some((epoch, canary.key.clone()));
-        ledger.canaries_lost = 0;
-        self.state.put_ledger(&slot, &ledger)?;
-        self.want(&canary, Cause::Sweep, self.clock)
+        let ledger = Ledger { canaries_lost: 0, ..self.state.ledger(&slot)? };
+        self.ask_canary(&canary, epoch, ledger)
+    }
+
+    /// Asks for something that was listed, before anything is asked for that was not.
+    fn ask_canary(&mut self, canary: &Slot, epoch: i64, ledger: Ledger) -> Result<(), StoreError> {
+        self.state.put_ledger(canary, &Ledger { canary: Some((epoch, canary.key.clone())), ..ledger })?;
+        self.want(canary, Cause::Sweep, self.clock)
     }
 
     /// Okta does not have the canary any more. Another one is asked for: what was deleted says nothing of what may be seen.
@@ -80,12 +84,10 @@ impl<S: InventoryStore> Step<'_, S> {
         let Some((epoch, _)) = ledger.canary else { return Ok(()) };
         ledger.canaries_lost += u64::from(!announced);
         let next = self.survey(slot, epoch, &slot.key)?.listed.filter(|_| ledger.canaries_lost <= MOST_LOST);
-        let Some(canary) = next.and_then(|key| Slot::new(self.org, slot.collection, &key)) else {
-            return self.canary_lost(slot);
-        };
-        ledger.canary = Some((epoch, canary.key.clone()));
-        self.state.put_ledger(slot, &ledger)?;
-        self.want(&canary, Cause::Sweep, self.clock)
+        match next.and_then(|key| Slot::new(self.org, slot.collection, &key)) {
+            Some(canary) => self.ask_canary(&canary, epoch, ledger),
+            None => self.canary_lost(slot),
+        }
     }
 
     /// So much is missing that the snapshot is doubted: it is read again, once.

@@ -75,6 +75,16 @@ impl World {
         self.made
     }
 
+    /// One whose stream did not bring the event of this time, which is not judged yet.
+    fn that_lost_one() -> (Self, i64) {
+        let mut world = Self::new();
+        world.good_minutes_pass(10);
+        let from = world.clock;
+        world.event(from, &[Origin::Poll]);
+        world.good_minutes_pass(2);
+        (world, from)
+    }
+
     /// An event about the stream that the poll brings.
     fn lifecycle(&mut self, what: &str, published: i64) {
         self.lifecycle_by(Origin::Poll, what, published);
@@ -231,11 +241,7 @@ fn a_deactivated_stream_is_told_at_once_and_once() {
 
 #[test]
 fn what_a_stream_lost_before_it_was_deactivated_is_of_the_same_gap() {
-    let mut world = World::new();
-    world.good_minutes_pass(10);
-    let from = world.clock;
-    world.event(from, &[Origin::Poll]);
-    world.good_minutes_pass(2);
+    let (mut world, from) = World::that_lost_one();
     let off = world.clock;
     world.lifecycle("deactivate", off);
     assert_eq!(only_alarm(&world.take_outputs()).since, minute_of(off), "what was lost before is not known yet");
@@ -250,11 +256,7 @@ fn what_a_stream_lost_before_it_was_deactivated_is_of_the_same_gap() {
 
 #[test]
 fn a_gap_never_ends_before_it_begins() {
-    let mut world = World::new();
-    world.good_minutes_pass(10);
-    let from = world.clock;
-    world.event(from, &[Origin::Poll]);
-    world.good_minutes_pass(2);
+    let (mut world, from) = World::that_lost_one();
     // Deactivated and activated at once, and both events are brought.
     let off = world.clock;
     for what in ["deactivate", "activate"] {

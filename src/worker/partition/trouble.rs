@@ -44,7 +44,7 @@ impl Trouble {
         match self {
             Self::Changelog(ChangelogError::Unreadable(_)) => fatal(
                 ExitStatus::Software,
-                format!("the changelog of partition {} cannot be read", partition),
+                format!("the changelog of partition {partition} cannot be read"),
                 "if a newer version wrote it, run that one here as well; otherwise give merge.changelog_topic another name",
             ),
             Self::Store(StoreError { source: redb::Error::Corrupted(_), .. })
@@ -60,7 +60,7 @@ impl Trouble {
             ),
             Self::Newer(_) => fatal(
                 ExitStatus::Software,
-                format!("landing partition {} was written by a newer version", partition),
+                format!("landing partition {partition} was written by a newer version"),
                 "run that version here as well",
             ),
             Self::TooMuchIsBad(_) => fatal(
@@ -81,7 +81,7 @@ impl Trouble {
             Self::NotDelivered(NotDelivered::Impossible { status, .. })
             | Self::Changelog(ChangelogError::NotDelivered(NotDelivered::Impossible { status, .. })) => fatal(
                 *status,
-                format!("the output of partition {} is refused", partition),
+                format!("the output of partition {partition} is refused"),
                 "mend the cause and start again; nothing is lost or published twice",
             ),
             Self::Publish(PublishError { class: Class::Fatal, .. }) => fatal(
@@ -91,7 +91,7 @@ impl Trouble {
             ),
             Self::Landing(LandingError { class: Class::Fatal, .. }) => fatal(
                 ExitStatus::Io,
-                format!("landing partition {} cannot be read on", partition),
+                format!("landing partition {partition} cannot be read on"),
                 "start again: the start says whether the log was made anew or has lost records",
             ),
             _ => None,

@@ -15,9 +15,6 @@ use uuid::Uuid;
 
 use super::{Org, Running, Worker, block_on, stack};
 
-/// For an answer of Kafka, which a busy machine may delay.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 pub const ORG: &str = "acme";
 pub const SOURCE: &str = "aws.partner/okta.com/acme/logs";
 
@@ -30,8 +27,6 @@ pub struct Bench {
     /// Further TOML for the configuration.
     extra: String,
     kafka: Option<String>,
-    /// It is a mock cluster of the test's own, and not the stack's.
-    has_own_kafka: bool,
     endpoint: Option<String>,
 }
 
@@ -54,22 +49,13 @@ impl Bench {
         std::fs::create_dir_all(&folder).unwrap();
         let sqs = block_on(async { aws_sdk_sqs::Client::new(&aws_config::load_from_env().await) });
         let created = block_on(sqs.create_queue().queue_name(&name).send()).unwrap();
-        Self {
-            queue_url: created.queue_url.unwrap(),
-            name,
-            folder,
-            sqs,
-            extra: String::new(),
-            kafka,
-            has_own_kafka: false,
-            endpoint: None,
-        }
+        Self { queue_url: created.queue_url.unwrap(), name, folder, sqs, extra: String::new(), kafka, endpoint: None }
     }
 
     /// A bench on a mock cluster of the test's own, which can be stopped. It has the topics, because a mock cluster
     /// cannot be asked to create any.
     pub fn mock(name: &str, cluster: &MockCluster<'_, DefaultProducerContext>) -> Self {
-        let bench = Self { has_own_kafka: true, ..Self::with_kafka(name, Some(cluster.bootstrap_servers())) };
+        let bench = Self::with_kafka(name, Some(cluster.bootstrap_servers()));
         for topic in ["landing", "landing.state", "quarantine", "ocsf.authentication", "ocsf.base_event"] {
             cluster.create_topic(&format!("{}.{topic}", bench.name), 3, 1).unwrap();
         }
@@ -228,25 +214,16 @@ impl Bench {
         found
     }
 
-    /// Looks at the landing topic as the worker's consumer group does; the stack's Kafka is reached without a login.
-    fn group(&self) -> BaseConsumer {
-        let stack = stack("KAFKA_BROKERS");
-        let brokers = if self.has_own_kafka { self.kafka.as_ref().unwrap() } else { &stack };
-        let mut config = rdkafka::ClientConfig::new();
-        config.set("bootstrap.servers", brokers).set("group.id", &self.name).create().unwrap()
-    }
-
-    /// The offsets that the worker's consumer group has committed, by partition; 0 where there is none.
-    fn committed_by(&self, group: &BaseConsumer) -> Vec<i64> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(&format!("{}.landing", self.name), 0, 2);
-        let committed = group.committed_offsets(list, PATIENCE).unwrap();
-        committed.elements().into_iter().map(|entry| entry.offset().to_raw().unwrap_or(0).max(0)).collect()
-    }
-
     /// The offset that the worker's consumer group has committed, in the partition of the org.
     pub fn committed(&self) -> i64 {
-        self.committed_by(&self.group()).into_iter().max().unwrap()
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", stack("KAFKA_BROKERS")).set("group.id", &self.name);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&format!("{}.landing", self.name), 0, 2);
+        let committed = consumer.committed_offsets(list, Duration::from_secs(30)).unwrap();
+        let offsets = committed.elements().into_iter().filter_map(|entry| entry.offset().to_raw());
+        offsets.max().unwrap()
     }
 
     /// Waits until every uuid is published and whatever came twice has been looked at, then asserts that each is there
