@@ -1,8 +1,10 @@
 //! The landing log: one totally ordered log per org of everything the outside world said about it.
 //!
-//! [`LandingLog`] appends, [`LandingPartition`] reads; `kafka` and `local` are the two homes of the log. Nothing here
-//! knows what a record means. See `schemas/landing-record.md` for the record as others read it.
+//! [`LandingLog`] appends, [`LandingPartition`] reads; `kafka` and `local` are the two homes of the log, and `group` shares
+//! out the partitions of the first. Nothing here knows what a record means. See `schemas/landing-record.md` for the record
+//! as others read it.
 
+pub mod group;
 pub mod kafka;
 pub mod local;
 pub mod range;

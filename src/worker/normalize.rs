@@ -16,7 +16,7 @@ use crate::config::Role;
 use crate::error::{ExitStatus, Fatal};
 use crate::kafka::Producer;
 use crate::landing::LandingPartition;
-use crate::landing::kafka::{Owners, run_group};
+use crate::landing::group::{Owners, run_group};
 use crate::merge::{RedbStore, StateStore, StoreError};
 use crate::publish::Limit;
 use crate::telemetry::{Component, metrics};

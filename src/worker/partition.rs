@@ -209,6 +209,8 @@ impl PartitionWorker {
         if next_offset != before {
             self.reader.seek(next_offset)?;
         }
+        // An owner that was killed may not have told it, and the next record may be long in coming.
+        self.tell_offset(next_offset);
         metrics::partition_offset(self.partition, next_offset);
         self.bounds.committed.send_replace(next_offset);
         Ok(pen)
@@ -427,13 +429,18 @@ impl PartitionWorker {
         metrics::commit(started.elapsed());
         crate::crash_point!("fold.committed");
         self.bounds.committed.send_replace(changes.next_offset);
+        self.tell_offset(changes.next_offset);
+        batch.report(self.partition, changes.next_offset);
+        Ok(())
+    }
+
+    /// Tells the log up to where all is published.
+    fn tell_offset(&mut self, next_offset: u64) {
         // An owner that folds the past again has published nothing new of it, and must not take the group's word back.
-        if let Err(error) = self.reader.commit(changes.next_offset.max(self.bounds.published_before)) {
+        if let Err(error) = self.reader.commit(next_offset.max(self.bounds.published_before)) {
             // Only watchers and the next owner look at it, and the next commit brings it along.
             tracing::debug!(partition = self.partition, error = %Chain(&error), "offset not told to the log");
         }
-        batch.report(self.partition, changes.next_offset);
-        Ok(())
     }
 
     fn stopping(&self) -> bool {

@@ -178,7 +178,28 @@ fn partitions_move_between_workers_and_every_event_stays_single() {
     let third = start("third");
     send(80);
     bench.assert_published_once(&wanted);
+    bench.until_told();
     drop(third);
+}
+
+#[test]
+fn of_two_workers_with_one_name_one_ends_and_the_other_goes_on() {
+    let _broker = broker();
+    let bench = Bench::new("twins");
+    let mut twins = [bench.worker("first"), {
+        let (ours, copied) = (bench.folder.join("second-data"), bench.folder.join("first-data/instance"));
+        std::fs::create_dir(&ours).unwrap();
+        std::fs::copy(copied, ours.join("instance")).unwrap();
+        bench.start("second", &[])
+    }];
+    let ended = until("one of them has given up", || twins.iter_mut().position(Worker::has_ended));
+    assert_eq!(twins[ended].exit_status(), 78, "{}", twins[ended].log());
+    assert!(twins[ended].log().contains("another process is the same member"), "{}", twins[ended].log());
+    let other = &twins[1 - ended];
+    let (bodies, wanted) = events(20);
+    bench.send(&bodies);
+    bench.assert_published_once(&wanted);
+    other.until_ready();
 }
 
 #[test]

@@ -90,6 +90,11 @@ impl Worker {
         self.exit_status()
     }
 
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the process to end by itself; -1 if a signal ended it.
     pub fn exit_status(&mut self) -> i32 {
         let deadline = Instant::now() + Duration::from_secs(120);

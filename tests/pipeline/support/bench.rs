@@ -18,6 +18,9 @@ use super::{Org, Running, Worker, block_on, stack};
 pub const ORG: &str = "acme";
 pub const SOURCE: &str = "aws.partner/okta.com/acme/logs";
 
+/// How long the stack's Kafka may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// One test's place: a queue, topic names, a folder, and the configuration that joins them.
 pub struct Bench {
     pub name: String,
@@ -214,16 +217,32 @@ impl Bench {
         found
     }
 
-    /// The offset that the worker's consumer group has committed, in the partition of the org.
-    pub fn committed(&self) -> i64 {
+    /// Looks at the landing topic as the worker's consumer group does.
+    fn group(&self) -> BaseConsumer {
         let mut config = rdkafka::ClientConfig::new();
-        config.set("bootstrap.servers", stack("KAFKA_BROKERS")).set("group.id", &self.name);
-        let consumer: BaseConsumer = config.create().unwrap();
+        config.set("bootstrap.servers", stack("KAFKA_BROKERS")).set("group.id", &self.name).create().unwrap()
+    }
+
+    /// The offsets that the worker's consumer group has committed, by partition; 0 where there is none.
+    fn committed_by(&self, group: &BaseConsumer) -> Vec<i64> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&format!("{}.landing", self.name), 0, 2);
-        let committed = consumer.committed_offsets(list, Duration::from_secs(30)).unwrap();
-        let offsets = committed.elements().into_iter().filter_map(|entry| entry.offset().to_raw());
-        offsets.max().unwrap()
+        let committed = group.committed_offsets(list, PATIENCE).unwrap();
+        committed.elements().into_iter().map(|entry| entry.offset().to_raw().unwrap_or(0).max(0)).collect()
+    }
+
+    /// The offset that the worker's consumer group has committed, in the partition of the org.
+    pub fn committed(&self) -> i64 {
+        self.committed_by(&self.group()).into_iter().max().unwrap()
+    }
+
+    /// Waits until the group's offsets say that all that has landed is published.
+    pub fn until_told(&self) {
+        let (group, topic) = (self.group(), format!("{}.landing", self.name));
+        super::until("the group's offsets are at the end of the log", || {
+            let ends = (0..3).map(|partition| group.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1);
+            ends.zip(self.committed_by(&group)).all(|(end, committed)| committed >= end).then_some(())
+        });
     }
 
     /// Waits until every uuid is published and whatever came twice has been looked at, then asserts that each is there
