@@ -73,8 +73,11 @@ pub struct Hand<'a> {
     pub other: Option<&'a str>,
 }
 
-/// How often chance may pick something that does not fit before the deed is left undone.
+/// How often chance may pick something that does not fit before what comes next is tried in turn.
 const TRIES: usize = 50;
+
+/// How many are tried in turn before the deed is left undone: all of a test's org, and no long halt of a large one.
+const IN_TURN: u64 = 5_000;
 
 impl Hand<'_> {
     /// Does the deed of that name, or one drawn by weight.
@@ -112,7 +115,11 @@ impl Hand<'_> {
             return get(self.world, index?);
         }
         let range = self.world.count(kind).checked_sub(first).filter(|range| *range > 0)?;
-        (0..TRIES).find_map(|_| get(self.world, first + self.rng.next() % range))
+        let by_chance = (0..TRIES).find_map(|_| get(self.world, first + self.rng.next() % range));
+        by_chance.or_else(|| {
+            let start = self.rng.next();
+            (0..range.min(IN_TURN)).find_map(|step| get(self.world, first + start.wrapping_add(step) % range))
+        })
     }
 
     fn user(&mut self, statuses: &[&str]) -> Option<(u64, Value)> {
