@@ -138,21 +138,22 @@ struct Everybody {
 impl Default for Everybody {
     fn default() -> Self {
         let text = |text: &str| Some(text.to_owned());
+        let shared = |text: &str| Some(Arc::from(text));
         let factor = |kind| FactorCard { kind: text(kind), provider: text("OKTA"), status: text("ACTIVE") };
         let user = UserCard {
-            login: text("ada@example.com"),
-            email: text("ada@example.com"),
-            display_name: text("Ada Arbor"),
-            status: text("ACTIVE"),
-            department: text("Payments"),
-            organization: text("Example"),
-            title: text("Controller"),
-            employee_number: text("100017"),
-            manager: text("Grace Hollow"),
-            manager_id: text("00uYtuIE5aAVB4VBMJ9C"),
-            groups: Some((0..20).map(|at| format!("00g{at:017}").into()).collect()),
-            roles: Some(Vec::new()),
-            factors: Some(vec![factor("push"), factor("password")]),
+            login: shared("ada@example.com"),
+            email: shared("ada@example.com"),
+            display_name: shared("Ada Arbor"),
+            status: shared("ACTIVE"),
+            department: shared("Payments"),
+            organization: shared("Example"),
+            title: shared("Controller"),
+            employee_number: shared("100017"),
+            manager: shared("Grace Hollow"),
+            manager_id: shared("00uYtuIE5aAVB4VBMJ9C"),
+            groups: Some((0..20).map(|at| format!("00g{at:017}").as_str().into()).collect()),
+            roles: Some(Box::default()),
+            factors: Some([factor("push"), factor("password")].into()),
             ..UserCard::default()
         };
         let app = AppCard { label: text("Payroll"), sign_on_mode: text("SAML_2_0"), ..AppCard::default() };

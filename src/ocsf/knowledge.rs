@@ -1,5 +1,7 @@
 //! What the inventory knows, as the mapping asks for it. Answers never wait for anything.
 
+use std::borrow::Borrow;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Answers what is known of the people and things that one event names, as of that event.
@@ -47,28 +49,60 @@ pub enum Confidence {
     CurrentState,
 }
 
-/// A user, in what events are enriched with. `None` is not known.
+/// A user, in what events are enriched with. `None` is not known. There are many of them in memory, so what many have is
+/// there once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say it
 pub struct UserCard {
-    pub login: Option<String>,
-    pub email: Option<String>,
-    pub display_name: Option<String>,
-    pub status: Option<String>,
-    pub department: Option<String>,
-    pub division: Option<String>,
-    pub organization: Option<String>,
-    pub title: Option<String>,
-    pub user_type: Option<String>,
-    pub employee_number: Option<String>,
-    pub manager: Option<String>,
-    pub manager_id: Option<String>,
+    pub login: Option<Arc<str>>,
+    pub email: Option<Arc<str>>,
+    pub display_name: Option<Arc<str>>,
+    pub status: Option<Arc<str>>,
+    pub department: Option<Arc<str>>,
+    pub division: Option<Arc<str>>,
+    pub organization: Option<Arc<str>>,
+    pub title: Option<Arc<str>>,
+    pub user_type: Option<Arc<str>>,
+    pub employee_number: Option<Arc<str>>,
+    pub manager: Option<Arc<str>>,
+    pub manager_id: Option<Arc<str>>,
     /// Ids of the groups, in their order.
-    pub groups: Option<Vec<Arc<str>>>,
+    pub groups: Option<Box<[GroupId]>>,
     /// Admin roles, assigned directly or by a group.
-    pub roles: Option<Vec<RoleCard>>,
+    pub roles: Option<Box<[RoleCard]>>,
     /// Enrolled factors.
-    pub factors: Option<Vec<FactorCard>>,
+    pub factors: Option<Box<[FactorCard]>>,
+}
+
+/// The id of a group. A pointer as small as can be, as people are in dozens of groups.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GroupId(Arc<Box<str>>);
+
+impl From<&str> for GroupId {
+    fn from(id: &str) -> Self {
+        Self(Arc::new(id.into()))
+    }
+}
+
+impl Deref for GroupId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for GroupId {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl GroupId {
+    /// Whether nobody else has it.
+    pub fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 /// An admin role of a user.

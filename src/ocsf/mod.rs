@@ -33,7 +33,9 @@ pub use class::Class;
 pub use enrich::{Enrichment, Field};
 pub use event_types::{Entry, EventTypes, FileError, Known, TableError};
 pub use explain::{Destination, Leaf};
-pub use knowledge::{AppCard, Confidence, DeviceCard, FactorCard, Knowledge, Lookup, RoleCard, Sighted, UserCard};
+pub use knowledge::{
+    AppCard, Confidence, DeviceCard, FactorCard, GroupId, Knowledge, Lookup, RoleCard, Sighted, UserCard,
+};
 pub use log_notice::{LogNotice, log_notice};
 pub use specimen::specimen;
 

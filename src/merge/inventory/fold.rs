@@ -195,7 +195,7 @@ impl<S: InventoryStore> Step<'_, S> {
         self.counts.hints += 1;
         if let Some(mut head) = head {
             head.hinted = head.hinted.max(Some(published));
-            self.state.put_head(slot, &head)?;
+            self.state.put_hinted(slot, &head)?;
         }
         let not_before = self.clock + self.settings.debounce_ms;
         let waits = self.state.want(slot)?.is_some();

@@ -100,6 +100,11 @@ impl<S: InventoryStore> State<'_, S> {
         self.write(self.key(HEAD, slot), Some(head))
     }
 
+    /// Notes in the head of a slot when an event spoke of it. No card says anything of that.
+    pub fn put_hinted(&mut self, slot: &Slot, head: &Head) -> Result<(), StoreError> {
+        self.write(self.key(HEAD, slot), Some(head))
+    }
+
     /// What a slot said last.
     pub fn body(&self, slot: &Slot) -> Result<Option<Vec<u8>>, StoreError> {
         self.overlay.get(self.store, &self.key(BODY, slot))

@@ -17,6 +17,6 @@ pub fn data(w: &mut Writer<'_>, context: &Context<'_>, card: &AppCard) {
 }
 
 /// The values of a card by which a person can be known.
-pub fn personal(card: &AppCard) -> Vec<(Personal, &Option<String>)> {
-    vec![(Personal::Name, &card.owner)]
+pub fn personal(card: &AppCard) -> Vec<(Personal, Option<&str>)> {
+    vec![(Personal::Name, card.owner.as_deref())]
 }

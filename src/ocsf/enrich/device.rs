@@ -66,6 +66,6 @@ pub fn data(w: &mut Writer<'_>, context: &Context<'_>, card: &DeviceCard) {
 }
 
 /// The values of a card by which a device, and so a person, can be known.
-pub fn personal(card: &DeviceCard) -> Vec<(Personal, &Option<String>)> {
-    vec![(Personal::Device, &card.display_name), (Personal::Device, &card.serial_number)]
+pub fn personal(card: &DeviceCard) -> Vec<(Personal, Option<&str>)> {
+    vec![(Personal::Device, card.display_name.as_deref()), (Personal::Device, card.serial_number.as_deref())]
 }

@@ -1,8 +1,7 @@
 //! Which of a user's groups a record lists.
 
-use std::sync::Arc;
-
-use super::{Context, as_text};
+use super::Context;
+use crate::ocsf::knowledge::GroupId;
 use crate::ocsf::writer::Writer;
 
 /// Of how many groups the names are asked for, to find those that come first by name. People in more are service
@@ -10,7 +9,7 @@ use crate::ocsf::writer::Writer;
 const MOST_NAMED: usize = 1_000;
 
 /// `groups`: those that come first, then in the order of the inventory, and no more than are wanted.
-pub fn groups(w: &mut Writer<'_>, context: &Context<'_>, ids: &[Arc<str>]) {
+pub fn groups(w: &mut Writer<'_>, context: &Context<'_>, ids: &[GroupId]) {
     let most = context.enrichment.max_groups;
     let name = |id: &str| context.knowledge.group_name(id);
     w.array("groups", |w| {
@@ -29,9 +28,9 @@ pub fn groups(w: &mut Writer<'_>, context: &Context<'_>, ids: &[Arc<str>]) {
     });
 }
 
-fn group(w: &mut Writer<'_>, context: &Context<'_>, id: &Arc<str>, name: Option<&str>) {
+fn group(w: &mut Writer<'_>, context: &Context<'_>, id: &str, name: Option<&str>) {
     w.item(|w| {
-        context.text(w, "uid", None, Some(as_text(id)));
+        context.text(w, "uid", None, Some(id));
         context.text(w, "name", None, name);
     });
 }

@@ -14,7 +14,6 @@ mod settings;
 mod user;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 pub use device::SaidOfDevice;
 pub use settings::{Enrichment, Field};
@@ -124,7 +123,7 @@ impl<'a> Background<'a> {
                 _ => Vec::new(),
             };
             let hashed = known.into_iter().filter(|(kind, _)| pseudonyms.hashes(*kind));
-            hashed.filter_map(|(_, text)| text.as_deref()).for_each(|text| values.add(text));
+            hashed.filter_map(|(_, text)| text).for_each(|text| values.add(text));
         }
     }
 
@@ -223,9 +222,4 @@ impl Context<'_> {
 /// A person who may be in the inventory: an account in an application has an id of its own.
 fn is_user(party: &Party<'_>) -> bool {
     party.kind.is_some_and(|kind| kind.is("User") || kind.is("NewUser"))
-}
-
-/// What an `Arc` of a text says.
-fn as_text(text: &Arc<str>) -> &str {
-    text
 }

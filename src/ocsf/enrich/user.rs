@@ -138,14 +138,14 @@ pub fn data(w: &mut Writer<'_>, context: &Context<'_>, card: &UserCard) {
 }
 
 /// The values of a card by which a person can be known.
-pub fn personal(card: &UserCard) -> Vec<(Personal, &Option<String>)> {
+pub fn personal(card: &UserCard) -> Vec<(Personal, Option<&str>)> {
     vec![
-        (Personal::Login, &card.login),
-        (Personal::Login, &card.email),
-        (Personal::Name, &card.display_name),
-        (Personal::EmployeeNumber, &card.employee_number),
-        (Personal::Manager, &card.manager),
-        (Personal::Manager, &card.manager_id),
+        (Personal::Login, card.login.as_deref()),
+        (Personal::Login, card.email.as_deref()),
+        (Personal::Name, card.display_name.as_deref()),
+        (Personal::EmployeeNumber, card.employee_number.as_deref()),
+        (Personal::Manager, card.manager.as_deref()),
+        (Personal::Manager, card.manager_id.as_deref()),
     ]
 }
 

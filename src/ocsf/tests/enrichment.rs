@@ -14,8 +14,8 @@ use super::*;
 /// of two texts, each at most 512 bytes, of which JSON may make six times as many.
 const MOST_ADDED: usize = 10 * 3 * (50 * 2 + 40) * 512 * 6;
 
-fn ids(count: usize) -> Vec<Arc<str>> {
-    (0..count).map(|at| format!("00g{at:017}").into()).collect()
+fn ids(count: usize) -> Box<[GroupId]> {
+    (0..count).map(|at| format!("00g{at:017}").as_str().into()).collect()
 }
 
 /// A table in which the user of [`sign_in`] has a card.
@@ -225,7 +225,7 @@ fn five_thousand_groups_are_counted_and_the_first_are_listed() {
     let card = UserCard { groups: Some(ids(5_000)), ..UserCard::default() };
     let mut knowledge = knows(card, PUBLISHED, Confidence::AsOf);
     for id in ids(5_000) {
-        knowledge.groups.insert(id.to_string(), format!("Group with a name of usual length {id}").into());
+        knowledge.groups.insert(id.to_string(), format!("Group with a name of usual length {}", &*id).into());
     }
     let event = sign_in().to_string();
     let plain = bytes_within(&mut mapper(KEPT), event.as_bytes(), None, false);
@@ -354,21 +354,21 @@ fn any_card() -> impl Strategy<Value = UserCard> {
     let few = || proptest::option::of(proptest::collection::vec((any_text(), any_text(), any_text()), 0..40));
     (texts, groups, few(), few()).prop_map(|(texts, groups, roles, factors)| {
         let mut texts = texts.into_iter();
-        let mut next = || texts.next().flatten();
+        let mut shared = || texts.next().flatten().map(Arc::from);
         UserCard {
-            login: next(),
-            email: next(),
-            display_name: next(),
-            status: next(),
-            department: next(),
-            division: next(),
-            organization: next(),
-            title: next(),
-            user_type: next(),
-            employee_number: next(),
-            manager: next(),
-            manager_id: next(),
-            groups: groups.map(|ids| ids.into_iter().map(|id| id.unwrap_or_default().into()).collect()),
+            login: shared(),
+            email: shared(),
+            display_name: shared(),
+            status: shared(),
+            department: shared(),
+            division: shared(),
+            organization: shared(),
+            title: shared(),
+            user_type: shared(),
+            employee_number: shared(),
+            manager: shared(),
+            manager_id: shared(),
+            groups: groups.map(|ids| ids.into_iter().map(|id| id.unwrap_or_default().as_str().into()).collect()),
             roles: roles.map(|list| list.into_iter().map(|(kind, label, _)| RoleCard { kind, label }).collect()),
             factors: factors.map(|list| {
                 list.into_iter().map(|(kind, provider, status)| FactorCard { kind, provider, status }).collect()
@@ -419,7 +419,7 @@ proptest! {
             *lookup = found(device.clone(), as_of, confidence);
         }
         for id in card.groups.iter().flatten() {
-            knowledge.groups.insert(id.to_string(), Arc::clone(id));
+            knowledge.groups.insert(id.to_string(), Arc::from(&**id));
         }
         knowledge.others = Some(found(card, as_of, confidence));
         let plain = bytes_within(&mut mapper(KEPT), event.as_bytes(), None, is_historical);

@@ -443,7 +443,7 @@ proptest! {
         } else {
             put(&mut event, "/actor/displayName", json!(value));
         }
-        let card = UserCard { title: Some(format!("deputy of {value}")), display_name: Some(value.clone()), ..grace() };
+        let card = UserCard { title: Some(format!("deputy of {value}").into()), display_name: Some(value.as_str().into()), ..grace() };
         let knowledge = Fake { others: Some(found(card, 0, Confidence::AsOf)), ..Fake::default() };
         let bytes = bytes_within(&mut hiding(ALL), event.to_string().as_bytes(), Some(&knowledge), false);
         assert_valid(&bytes, &event);

@@ -45,7 +45,11 @@ fn text(value: &Value, key: &str) -> Option<String> {
     value[key].as_str().map(str::to_owned)
 }
 
-fn list<T>(value: &Value, key: &str, read: impl Fn(&Value) -> T) -> Option<Vec<T>> {
+fn shared(value: &Value, key: &str) -> Option<Arc<str>> {
+    value[key].as_str().map(Arc::from)
+}
+
+fn list<T>(value: &Value, key: &str, read: impl Fn(&Value) -> T) -> Option<Box<[T]>> {
     value[key].as_array().map(|list| list.iter().map(read).collect())
 }
 
@@ -81,18 +85,18 @@ impl Fake {
 
 fn user_card(value: &Value) -> UserCard {
     UserCard {
-        login: text(value, "login"),
-        email: text(value, "email"),
-        display_name: text(value, "display_name"),
-        status: text(value, "status"),
-        department: text(value, "department"),
-        division: text(value, "division"),
-        organization: text(value, "organization"),
-        title: text(value, "title"),
-        user_type: text(value, "user_type"),
-        employee_number: text(value, "employee_number"),
-        manager: text(value, "manager"),
-        manager_id: text(value, "manager_id"),
+        login: shared(value, "login"),
+        email: shared(value, "email"),
+        display_name: shared(value, "display_name"),
+        status: shared(value, "status"),
+        department: shared(value, "department"),
+        division: shared(value, "division"),
+        organization: shared(value, "organization"),
+        title: shared(value, "title"),
+        user_type: shared(value, "user_type"),
+        employee_number: shared(value, "employee_number"),
+        manager: shared(value, "manager"),
+        manager_id: shared(value, "manager_id"),
         groups: list(value, "groups", |id| id.as_str().unwrap().into()),
         roles: list(value, "roles", |role| RoleCard { kind: text(role, "type"), label: text(role, "label") }),
         factors: list(value, "factors", |factor| FactorCard {

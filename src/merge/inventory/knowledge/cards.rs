@@ -24,6 +24,9 @@ pub enum Thing {
 impl Thing {
     pub const COUNT: usize = 4;
 
+    /// Characters of the ids of such things.
+    pub const ID_LENGTH: usize = 20;
+
     /// The facet that tells it.
     fn facet(self) -> &'static str {
         match self {
@@ -71,7 +74,7 @@ impl Thing {
             Self::App => "0oa",
             Self::Device => "guo",
         };
-        id.len() == 20 && id.starts_with(begins) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        id.len() == Self::ID_LENGTH && id.starts_with(begins) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
     }
 }
 
@@ -132,13 +135,12 @@ impl<C> Answer<C> {
 }
 
 impl<C: Card> Answer<C> {
-    /// How much memory it takes, about.
+    /// How much memory it takes beside itself, about.
     pub fn bytes(&self) -> usize {
-        let card = match &self.said {
+        match &self.said {
             Said::Known { card, .. } => card.bytes(),
             _ => 0,
-        };
-        size_of::<Self>() + card
+        }
     }
 }
 
@@ -197,7 +199,7 @@ pub trait Card: Default + Sized {
     /// Where such cards are remembered.
     fn shelf(cards: &mut OrgCards) -> &mut Shelf<Self>;
 
-    /// How much memory it takes, about.
+    /// How much memory it takes, about, with the pointer's counts.
     fn bytes(&self) -> usize;
 }
 
@@ -216,15 +218,15 @@ impl Card for UserCard {
         let Some(body) = &core.body else { return Ok(answer(&core, window, Self::default())) };
         let at = if core.seen_by_then { source.at } else { i64::MAX };
         let mut parts = Parts { source: Source { at, ..*source }, seen_by_then: core.seen_by_then, window };
-        let mut card = parse::user(body);
+        let mut card = parse::user(body, names);
         card.factors = parts.list("user.factors", id)?.map(|list| parse::factors(&list));
         card.roles = parts.list("user.roles", id)?.map(|list| parse::roles(&list));
         if card.roles.is_none() && parts.all_read("user.roles")? {
             // Only who has roles has a list of them.
-            card.roles = Some(Vec::new());
+            card.roles = Some(Box::default());
         }
         let groups = parts.groups(id)?;
-        card.groups = groups.map(|ids| ids.iter().map(|id| names.shared(id)).collect());
+        card.groups = groups.map(|ids| ids.iter().map(|id| names.group(id)).collect());
         Ok(answer(&core, parts.window, card))
     }
 
@@ -233,26 +235,36 @@ impl Card for UserCard {
     }
 
     fn bytes(&self) -> usize {
-        let texts = [
-            &self.login,
-            &self.email,
-            &self.display_name,
-            &self.status,
-            &self.department,
-            &self.division,
-            &self.organization,
-            &self.title,
-            &self.user_type,
-            &self.employee_number,
-            &self.manager,
-            &self.manager_id,
-        ];
+        let own = [&self.login, &self.display_name, &self.employee_number];
+        let own: usize = own.into_iter().flatten().map(|text| shared_text(text)).sum();
+        let email = self.email.as_ref().filter(|email| self.login.as_ref() != Some(email));
         let factors = self.factors.iter().flatten();
-        let factors = factors.map(|one| size_of_val(one) + parse::bytes(&[&one.kind, &one.provider, &one.status]));
-        let roles = self.roles.iter().flatten().map(|one| size_of_val(one) + parse::bytes(&[&one.kind, &one.label]));
-        let groups = self.groups.as_ref().map_or(0, |groups| groups.len() * size_of::<Arc<str>>());
-        size_of::<Self>() + parse::bytes(&texts) + factors.sum::<usize>() + roles.sum::<usize>() + groups
+        let factors = factors.map(|one| size_of_val(one) + texts(&[&one.kind, &one.provider, &one.status]));
+        let roles = self.roles.iter().flatten().map(|one| size_of_val(one) + texts(&[&one.kind, &one.label]));
+        let groups = self.groups.as_ref().map_or(0, |groups| allocated(size_of_val(&**groups)));
+        allocated(COUNTS + size_of::<Self>())
+            + own
+            + email.map_or(0, |text| shared_text(text))
+            + factors.sum::<usize>()
+            + roles.sum::<usize>()
+            + groups
     }
+}
+
+/// What an `Arc` counts beside what it holds.
+const COUNTS: usize = 2 * size_of::<usize>();
+
+/// What the allocator takes for so many bytes: as glibc's does, which is the least that any takes.
+pub fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + size_of::<usize>()).next_multiple_of(16).max(32) }
+}
+
+pub fn shared_text(text: &str) -> usize {
+    allocated(COUNTS + text.len())
+}
+
+fn texts(texts: &[&Option<String>]) -> usize {
+    texts.iter().filter_map(|text| text.as_ref()).map(|text| allocated(text.capacity())).sum()
 }
 
 /// What is known of a person beside their profile, for a card of some time.
@@ -307,7 +319,7 @@ impl Card for AppCard {
 
     fn bytes(&self) -> usize {
         let texts = [&self.name, &self.label, &self.status, &self.sign_on_mode, &self.owner];
-        size_of::<Self>() + parse::bytes(&texts)
+        allocated(COUNTS + size_of::<Self>()) + self::texts(&texts)
     }
 }
 
@@ -332,7 +344,7 @@ impl Card for DeviceCard {
             &self.management_status,
             &self.disk_encryption,
         ];
-        size_of::<Self>() + parse::bytes(&texts)
+        allocated(COUNTS + size_of::<Self>()) + self::texts(&texts)
     }
 }
 
@@ -348,6 +360,6 @@ impl Card for GroupCard {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.name.as_ref().map_or(0, |name| name.len() + 32)
+        allocated(COUNTS + size_of::<Self>()) + self.name.as_deref().map_or(0, shared_text)
     }
 }

@@ -49,12 +49,18 @@ impl<'a, S: InventoryStore> View<'a, S> {
 
     /// Whether such things are read, and this one was never seen, there or gone.
     pub(super) fn misses(&self, thing: Thing, id: &str) -> Result<bool, StoreError> {
-        Ok(match thing {
-            Thing::User => matches!(self.look::<UserCard>(id)?, Lookup::Missing),
-            Thing::Group => matches!(self.look::<GroupCard>(id)?, Lookup::Missing),
-            Thing::App => matches!(self.look::<AppCard>(id)?, Lookup::Missing),
-            Thing::Device => matches!(self.look::<DeviceCard>(id)?, Lookup::Missing),
-        })
+        match thing {
+            Thing::User => self.misses_one::<UserCard>(id),
+            Thing::Group => self.misses_one::<GroupCard>(id),
+            Thing::App => self.misses_one::<AppCard>(id),
+            Thing::Device => self.misses_one::<DeviceCard>(id),
+        }
+    }
+
+    fn misses_one<C: Card>(&self, id: &str) -> Result<bool, StoreError> {
+        // What was seen at any time is not missed at another, so nothing more of it need be looked at.
+        let was_seen = self.cards.borrow_mut().was_seen::<C>(self.org, id);
+        Ok(!was_seen && matches!(self.look::<C>(id)?, Lookup::Missing))
     }
 
     fn ask<C: Card>(&self, id: &str) -> Lookup<C> {

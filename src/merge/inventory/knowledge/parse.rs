@@ -2,29 +2,38 @@
 
 use std::sync::Arc;
 
+use super::cache::Names;
 use crate::json::{Kind, Tape, Value};
 use crate::ocsf::{AppCard, DeviceCard, FactorCard, RoleCard, UserCard};
 use crate::okta::inventory::{
     Device, DeviceEmbedded, DeviceProfile, DeviceUser, Factor, Group, GroupProfile, RoleAssignment, User, UserProfile,
 };
 
-pub fn user(body: &[u8]) -> UserCard {
+pub fn user(body: &[u8], names: &mut Names) -> UserCard {
     read(body, |root| {
         let user = User::of(Some(root));
         let profile = UserProfile::of(user.profile);
+        let own = |value| text(value).map(Arc::from);
+        let mut shared = |value| text(value).map(|text| names.shared(&text));
+        let login: Option<Arc<str>> = own(profile.login);
+        // For most the same.
+        let email = match text(profile.email) {
+            Some(email) if login.as_deref() == Some(&email) => login.clone(),
+            email => email.map(Arc::from),
+        };
         UserCard {
-            login: text(profile.login),
-            email: text(profile.email),
-            display_name: text(profile.display_name).or_else(|| full_name(&profile)),
-            status: text(user.status),
-            department: text(profile.department),
-            division: text(profile.division),
-            organization: text(profile.organization),
-            title: text(profile.title),
-            user_type: text(profile.user_type),
-            employee_number: text(profile.employee_number),
-            manager: text(profile.manager),
-            manager_id: text(profile.manager_id),
+            login,
+            email,
+            display_name: own(profile.display_name).or_else(|| full_name(&profile).map(Arc::from)),
+            status: shared(user.status),
+            department: shared(profile.department),
+            division: shared(profile.division),
+            organization: shared(profile.organization),
+            title: shared(profile.title),
+            user_type: shared(profile.user_type),
+            employee_number: own(profile.employee_number),
+            manager: shared(profile.manager),
+            manager_id: shared(profile.manager_id),
             groups: None,
             roles: None,
             factors: None,
@@ -38,7 +47,7 @@ fn full_name(profile: &UserProfile<'_>) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-pub fn factors(list: &[u8]) -> Vec<FactorCard> {
+pub fn factors(list: &[u8]) -> Box<[FactorCard]> {
     each(list, |element| {
         let factor = Factor::of(Some(element));
         let kind = text(factor.factor_type).or_else(|| text(factor.kind));
@@ -47,7 +56,7 @@ pub fn factors(list: &[u8]) -> Vec<FactorCard> {
 }
 
 /// The roles that are given; one that is switched off gives nothing.
-pub fn roles(list: &[u8]) -> Vec<RoleCard> {
+pub fn roles(list: &[u8]) -> Box<[RoleCard]> {
     let given = each(list, |element| {
         let is_off = RoleAssignment::of(Some(element)).status.is_some_and(|status| status.is("INACTIVE"));
         (!is_off).then(|| RoleCard { kind: text(element.get("type")), label: text(element.get("label")) })
@@ -101,17 +110,12 @@ pub fn group_name(body: &[u8]) -> Option<Arc<str>> {
     read(body, |root| text(GroupProfile::of(Group::of(Some(root)).profile).name)).map(Arc::from)
 }
 
-/// How much memory texts take, about: each with what the allocator adds.
-pub fn bytes(texts: &[&Option<String>]) -> usize {
-    texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len().max(16) + 16).sum()
-}
-
 fn read<T: Default>(body: &[u8], with: impl FnOnce(Value<'_>) -> T) -> T {
     let mut tape = Tape::default();
     tape.read(body).map(|document| with(document.root())).unwrap_or_default()
 }
 
-fn each<T>(list: &[u8], with: impl Fn(Value<'_>) -> T) -> Vec<T> {
+fn each<T>(list: &[u8], with: impl Fn(Value<'_>) -> T) -> Box<[T]> {
     read(list, |root| {
         let elements = Some(root).filter(|root| root.kind() == Kind::Array);
         elements.into_iter().flat_map(Value::children).filter(|one| one.kind() == Kind::Object).map(with).collect()

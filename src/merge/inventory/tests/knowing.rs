@@ -1,5 +1,6 @@
 //! What is known as of an event, and what is asked for because an event names it.
 
+use std::ops::Deref as _;
 use std::sync::Arc;
 
 use super::*;
@@ -79,7 +80,7 @@ fn a_card_is_of_one_time() {
     );
     let card = |published| world.found(ANN, published).card;
     assert_eq!((&card(s(15)).groups, &card(s(15)).factors), (&None, &None), "that was read later");
-    assert_eq!(card(s(25)).groups.as_ref().unwrap()[0].as_ref(), STAFF);
+    assert_eq!(card(s(25)).groups.as_ref().unwrap()[0].deref(), STAFF);
     assert_eq!(card(s(35)).factors.as_ref().unwrap()[0].kind.as_deref(), Some("push"));
     let roles = card(s(45)).roles.clone().unwrap();
     assert_eq!((roles.len(), roles[0].kind.as_deref()), (1, Some("SUPER_ADMIN")));
@@ -96,7 +97,7 @@ fn whoever_has_no_list_of_roles_has_none_once_all_were_read() {
     world.clock = s(30);
     world.ended("role_assignments", s(15), Outcome::Complete);
     assert_eq!(world.found(ANN, s(20)).card.roles, None);
-    assert_eq!(world.found(ANN, s(31)).card.roles, Some(vec![]));
+    assert_eq!(world.found(ANN, s(31)).card.roles, Some(Box::default()));
 }
 
 #[test]
