@@ -294,7 +294,8 @@ impl<S: InventoryStore> Step<'_, S> {
             self.outputs.push(Output::Drift(Drift { slot: slot.clone(), kind: DriftKind::Vanished, between }));
         }
         for part in self.parts(slot)? {
-            self.bury_one(&part, as_of, cause)?;
+            // However late it was read: had it landed after this, it would not be let in any more.
+            self.end(&part, self.state.head(&part)?, as_of, cause)?;
             self.state.put_want(&part, None)?;
         }
         Ok(())
@@ -311,9 +312,15 @@ impl<S: InventoryStore> Step<'_, S> {
             self.counts.stale += 1;
             return Ok(false);
         }
+        self.end(slot, head, as_of, cause)
+    }
+
+    /// The same, as of a time that nothing that is known speaks against.
+    fn end(&mut self, slot: &Slot, head: Option<Head>, as_of: (i64, i64), cause: Cause) -> Result<bool, StoreError> {
         if let Some(head) = &head
             && let Standing::Gone(known) = &head.standing
         {
+            let as_of = as_of.max(known.as_of);
             let standing = Standing::Gone(Tombstone { as_of, ..known.clone() });
             self.state.put_head(slot, &Head { standing, confirmed_as_of: as_of.0, ..head.clone() })?;
             return Ok(false);

@@ -83,6 +83,23 @@ fn race_4_a_lagging_page_does_not_bring_back_what_is_gone() {
 }
 
 #[test]
+fn race_4_what_was_read_beside_the_end_of_what_it_is_in_goes_with_it_in_any_order() {
+    for part_first in [true, false] {
+        let mut world = with_users(users(1), None);
+        let factors = |world: &mut World| world.asked(FACTORS, "00u0000", r#"[{"id":"a"}]"#, s(103));
+        if part_first {
+            factors(&mut world);
+        }
+        world.asked(USER, "00u0000", "", s(102));
+        if !part_first {
+            factors(&mut world);
+        }
+        assert!(world.is_gone(USER, "00u0000"));
+        assert_eq!(world.body(FACTORS, "00u0000"), None, "part first: {part_first}");
+    }
+}
+
+#[test]
 fn race_4_only_a_read_by_id_brings_something_back() {
     let mut world = with_users(users(1), None);
     world.asked(USER, "00u0000", "", s(102));
