@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,10 @@ const FENCED_WITHIN: Duration = Duration::from_secs(120);
 
 /// Pause before the name is taken again, for what is still on its way under it to arrive.
 const FENCED_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long we may be out of the group after we were dropped from it. To share out anew takes the others 20 s at most; a
+/// broker that stood still may leave us waiting for minutes on a connection on which it still waits for itself.
+const OUT_FOR_TOO_LONG: Duration = Duration::from_secs(30);
 
 /// Bytes that librdkafka fetches ahead for one partition.
 const FETCH_AHEAD_KBYTES: &str = "32768";
@@ -104,7 +109,11 @@ pub fn run_group(
                 tracing::warn!(%error, "our name in the consumer group was taken; joining again");
                 owners.waiting("the name of this member was taken; it joins again");
             }
+            Ended::Out => tracing::warn!("the consumer group does not let us in again; joining by a new connection"),
         }
+        // It may wait for its broker, and has nothing to say any more.
+        consumer.context().is_over.store(true, Ordering::Relaxed);
+        std::thread::spawn(move || drop(consumer));
         let again_at = Instant::now() + FENCED_PAUSE;
         while Instant::now() < again_at && !stopped() {
             std::thread::sleep(POLL);
@@ -117,6 +126,8 @@ enum Ended {
     Stopped,
     /// Kafka knows another member under our name. This consumer is of no use any more.
     Fenced(KafkaError),
+    /// We were dropped from the group, and do not come in again.
+    Out,
 }
 
 /// When our name was taken.
@@ -152,6 +163,8 @@ fn join(
         owners: Arc::clone(owners),
         ours: Mutex::default(),
         told: Mutex::default(),
+        out_since: Mutex::default(),
+        is_over: AtomicBool::new(false),
         assigned: Mutex::default(),
     };
     let failed = |error: KafkaError| {
@@ -210,6 +223,9 @@ fn take_part(
         }
         if Instant::now() >= start_again_at && !start_assigned(consumer, topic, owners, stopped) {
             start_again_at = Instant::now() + START_PAUSE;
+        }
+        if lock(&consumer.context().out_since).is_some_and(|since| since.elapsed() >= OUT_FOR_TOO_LONG) {
+            return Ok(Ended::Out);
         }
         if Instant::now() >= tell_again_at {
             consumer.context().tell_again(consumer);
@@ -365,10 +381,22 @@ pub(super) struct GroupContext {
     owners: Arc<dyn Owners>,
     /// The partitions that we were given and that were not taken from us.
     ours: Mutex<BTreeSet<i32>>,
-    /// The offsets told to the group last, and whether it has refused them. It does while it shares out anew.
-    told: Mutex<HashMap<i32, (u64, bool)>>,
+    /// What was told to the group last of our partitions.
+    told: Mutex<HashMap<i32, Told>>,
+    /// Since when we are not in the group, after we were dropped from it.
+    out_since: Mutex<Option<Instant>>,
+    /// Another consumer has taken over, which the owners listen to.
+    is_over: AtomicBool,
     /// Newly assigned partitions with their start, until the group's thread gives them a queue.
     assigned: Mutex<Vec<(i32, u64)>>,
+}
+
+/// Up to where a partition is published, as told to the group.
+struct Told {
+    next_offset: u64,
+    at: Instant,
+    /// It has said so.
+    is_known: bool,
 }
 
 impl ClientContext for GroupContext {
@@ -390,30 +418,40 @@ impl ClientContext for GroupContext {
 
 impl ConsumerContext for GroupContext {
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        // What it refuses, as it does while it shares out anew, is told again.
         if result.is_err() {
-            let refused = partitions_of(offsets);
-            lock(&self.told)
-                .iter_mut()
-                .filter(|(partition, _)| refused.contains(partition))
-                .for_each(|(_, told)| told.1 = true);
+            return;
+        }
+        let mut told = lock(&self.told);
+        for entry in offsets.elements().iter().filter(|entry| entry.error().is_ok()) {
+            if let Some(told) = told.get_mut(&entry.partition()) {
+                told.is_known |= entry.offset() == offset(told.next_offset);
+            }
         }
     }
 
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let partitions = partitions_of(list);
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        let give_up = |list: &TopicPartitionList| {
+            if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
+        };
+        let done = if self.is_over.load(Ordering::Relaxed) {
+            give_up(list)
+        } else if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            *lock(&self.out_since) = None;
             self.owners.joined();
             self.take(consumer, &partitions, list, cooperative)
         } else {
             lock(&self.assigned).retain(|(partition, _)| !partitions.contains(partition));
             if consumer.assignment_lost() {
+                lock(&self.out_since).get_or_insert_with(Instant::now);
                 self.owners.lost();
             }
             self.owners.stop(&partitions);
             lock(&self.ours).retain(|partition| !partitions.contains(partition));
             lock(&self.told).retain(|partition, _| !partitions.contains(partition));
-            if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
+            give_up(list)
         };
         if let Err(error) = done {
             tracing::error!(%error, ?partitions, "the group's partitions cannot be changed");
@@ -424,17 +462,22 @@ impl ConsumerContext for GroupContext {
 impl GroupContext {
     /// Tells the group up to where a partition is published.
     pub fn tell(&self, consumer: &BaseConsumer<Self>, partition: i32, next_offset: u64) -> KafkaResult<()> {
-        lock(&self.told).insert(partition, (next_offset, false));
+        lock(&self.told).insert(partition, Told { next_offset, at: Instant::now(), is_known: false });
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, partition, offset(next_offset))?;
         consumer.commit(&list, CommitMode::Async)
     }
 
-    /// Tells it again what it has refused: the next record of the partition, which would, may be long in coming.
+    /// Tells it again what it has not said to know: the next record of the partition, which would bring it along, may be
+    /// long in coming.
     fn tell_again(&self, consumer: &BaseConsumer<Self>) {
-        let refused: Vec<_> =
-            lock(&self.told).iter().filter(|(_, (_, refused))| *refused).map(|(p, (at, _))| (*p, *at)).collect();
-        for (partition, next_offset) in refused {
+        let is_due = |told: &Told| !told.is_known && told.at.elapsed() >= START_PAUSE;
+        let due: Vec<_> = lock(&self.told)
+            .iter()
+            .filter(|(_, told)| is_due(told))
+            .map(|(partition, told)| (*partition, told.next_offset))
+            .collect();
+        for (partition, next_offset) in due {
             if let Err(error) = self.tell(consumer, partition, next_offset) {
                 tracing::debug!(partition, %error, "offset not told to the log");
             }
