@@ -212,13 +212,10 @@ fn take_part(
             }
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(Code::Fatal | Code::FencedInstanceId) => return Ok(Ended::Fenced(error)),
-                Some(code) => {
-                    if let Some(fatal) = hopeless(group, code) {
-                        return Err(fatal.because(error));
-                    }
-                    tracing::debug!(%error, "the consumer reports trouble");
-                }
-                None => tracing::debug!(%error, "the consumer reports trouble"),
+                code => match code.and_then(|code| hopeless(group, code)) {
+                    Some(fatal) => return Err(fatal.because(error)),
+                    None => tracing::debug!(%error, "the consumer reports trouble"),
+                },
             },
         }
         if Instant::now() >= start_again_at && !start_assigned(consumer, topic, owners, stopped) {

@@ -97,7 +97,7 @@ impl<S: InventoryStore> State<'_, S> {
         if let Some((thing, id)) = Thing::told_by(slot) {
             self.cards.borrow_mut().forget(&slot.org, thing, id);
         }
-        self.write(self.key(HEAD, slot), Some(head))
+        self.put_hinted(slot, head)
     }
 
     /// Notes in the head of a slot when an event spoke of it. No card says anything of that.

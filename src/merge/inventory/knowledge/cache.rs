@@ -7,8 +7,8 @@ use super::cards::{Answer, Card, GroupCard, Said, Thing, allocated};
 use crate::ocsf::{AppCard, DeviceCard, GroupId, Lookup, UserCard};
 use crate::okta::OrgId;
 
-/// Memory for cards, bytes: 100,000 people with 20 groups each take 76 MB by this count. By `okta-ocsf bench merge` an event of somebody
-/// who is not found here takes the fold ten times as long; a worker has 300 MiB in all.
+/// Memory for cards, bytes: 100,000 people with 20 groups each take 76 MB by this count. By `okta-ocsf bench merge` an event
+/// of somebody who is not found here takes the fold ten times as long; a worker has 300 MiB in all.
 const MOST_BYTES: usize = 96 << 20;
 
 /// Answers for different times that are remembered of one thing: of now, and of what a reading of history is going
