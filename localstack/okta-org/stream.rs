@@ -278,6 +278,7 @@ impl Patience {
 mod tests {
     use std::sync::Mutex;
 
+    use aws_config::retry::RetryConfig;
     use aws_config::{BehaviorVersion, Region, SdkConfig};
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
@@ -319,6 +320,8 @@ mod tests {
             .region(Region::from_static("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint)
+            // As in `main`: the stream counts its attempts itself.
+            .retry_config(RetryConfig::disabled())
             .build())
     }
 

@@ -43,6 +43,12 @@ pub(super) enum Guard {
     WholeLists,
     /// An event seen twice hints once.
     FreshOnly,
+    /// What no event announced is reported, so that the log is read again.
+    Drift,
+    /// Who is named by an event and was never seen is asked for.
+    Strangers,
+    /// Only what looks like an id of Okta's is asked for: a login names somebody else tomorrow.
+    Ids,
 }
 
 /// Which guards stand.

@@ -1,6 +1,6 @@
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::HashMap;
 use uuid::Uuid;
 
 use super::slot::{Slot, by_facet};

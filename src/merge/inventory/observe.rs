@@ -157,7 +157,7 @@ impl<S: InventoryStore> Step<'_, S> {
             as_of: seen.as_of,
         }));
         let is_news = head.is_some() || self.state.ledger(slot)?.last_complete.is_some();
-        if is_news && !self.is_announced(slot, head, cause)? {
+        if is_news && self.stands(Guard::Drift) && !self.is_announced(slot, head, cause)? {
             let kind = if live.is_some() { DriftKind::Changed } else { DriftKind::Appeared };
             let between = (head.map(|head| head.confirmed_as_of), seen.as_of.1);
             self.outputs.push(Output::Drift(Drift { slot: slot.clone(), kind, between }));
@@ -288,6 +288,7 @@ impl<S: InventoryStore> Step<'_, S> {
         }
         // Its parts may be known though it never was.
         if let Some(head) = head.filter(|head| !head.is_gone())
+            && self.stands(Guard::Drift)
             && !self.is_announced(slot, Some(&head), cause)?
         {
             let between = (Some(head.confirmed_as_of), as_of.1);

@@ -1,5 +1,6 @@
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::HashMap;
 
 use crate::collect::{COLLECTIONS, Collection};
 use crate::okta::OrgId;

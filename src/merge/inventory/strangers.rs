@@ -2,6 +2,7 @@
 //! what was read.
 
 use super::fold::Step;
+use super::guards::Guard;
 use super::knowledge::{Thing, View};
 use super::output::Cause;
 use super::store::InventoryStore;
@@ -24,7 +25,7 @@ impl<S: InventoryStore> Step<'_, S> {
 
     fn stranger(&mut self, thing: Option<Thing>, id: Option<Value<'_>>, published: i64) -> Result<(), StoreError> {
         let Some((thing, id)) = thing.zip(id.and_then(Value::word)) else { return Ok(()) };
-        if !thing.may_have_id(id) {
+        if !self.stands(Guard::Strangers) || self.stands(Guard::Ids) && !thing.may_have_id(id) {
             return Ok(());
         }
         let view = View::new(self.state.layered(), self.state.cards, self.org, published);

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct RedbStore {
     buckets: BTreeMap<Bucket, i64>,
     snapshots: BTreeMap<OrgId, Snapshots>,
     /// Tables opened since the last commit: opening one costs more than looking a uuid up in it.
-    open: RefCell<HashMap<Bucket, Option<SeenTable>>>,
+    open: RefCell<BTreeMap<Bucket, Option<SeenTable>>>,
     /// The same of what else is known.
     state: RefCell<Option<StateTable>>,
 }
@@ -126,18 +126,22 @@ impl RedbStore {
 
     fn table_ways(&self, seen: &Seen) -> Result<Ways, redb::Error> {
         let mut open = self.open.borrow_mut();
-        if !open.contains_key(&seen.bucket) {
-            let transaction = self.database.begin_read()?;
-            let table = match transaction.open_table(ways(&ways_name(&seen.bucket))) {
-                Ok(table) => Some(table),
-                Err(TableError::TableDoesNotExist(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            open.insert(seen.bucket.clone(), table);
-        }
-        match open.get(&seen.bucket).and_then(Option::as_ref) {
+        let table = match open.get(&seen.bucket) {
+            Some(table) => table,
+            None => open.entry(seen.bucket.clone()).or_insert(self.open_ways(&seen.bucket)?),
+        };
+        match table {
             Some(table) => Ok(table.get(&by_time(&seen.uuid))?.map_or(Ways::NONE, |ways| Ways(ways.value()))),
             None => Ok(Ways::NONE),
+        }
+    }
+
+    /// The table of a bucket, if there is one.
+    fn open_ways(&self, bucket: &Bucket) -> Result<Option<SeenTable>, redb::Error> {
+        match self.database.begin_read()?.open_table(ways(&ways_name(bucket))) {
+            Ok(table) => Ok(Some(table)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 

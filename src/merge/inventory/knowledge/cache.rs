@@ -1,6 +1,7 @@
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use foldhash::{HashMap, HashSet};
 use indexmap::IndexMap;
 
 use super::cards::{Answer, Card, GroupCard, Said, Thing, allocated};
@@ -38,7 +39,7 @@ pub struct OrgCards {
 /// Answers by id. A hand goes around over them and takes whatever nobody has asked for since it came by last.
 #[derive(Debug)]
 pub struct Shelf<C> {
-    entries: IndexMap<Id, Entry<C>>,
+    entries: IndexMap<Id, Entry<C>, RandomState>,
     hand: usize,
     bytes: usize,
 }
@@ -68,7 +69,7 @@ pub struct Names {
 
 impl Default for Cards {
     fn default() -> Self {
-        Self { orgs: HashMap::new(), bytes: 0, most_bytes: MOST_BYTES }
+        Self { orgs: HashMap::default(), bytes: 0, most_bytes: MOST_BYTES }
     }
 }
 
@@ -261,7 +262,7 @@ impl Id {
 
 impl<C> Default for Shelf<C> {
     fn default() -> Self {
-        Self { entries: IndexMap::new(), hand: 0, bytes: 0 }
+        Self { entries: IndexMap::default(), hand: 0, bytes: 0 }
     }
 }
 

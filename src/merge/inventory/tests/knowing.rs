@@ -179,6 +179,15 @@ fn race_16_whoever_an_event_names_and_nobody_has_seen_is_asked_for() {
 }
 
 #[test]
+fn race_16_without_its_guard_nobody_asks_for_a_stranger() {
+    guarded(Guard::Strangers, |without| {
+        let mut world = World::without(without);
+        world.begun(s(0));
+        world.names(Origin::Sqs, &[("User", ANN)], s(1)) == [(USER, ANN.to_owned())]
+    });
+}
+
+#[test]
 fn who_appears_because_an_event_names_them_was_not_announced_by_it() {
     let mut world = with_users(users(3), None);
     world.names(Origin::Sqs, &[("User", ANN)], s(100));
