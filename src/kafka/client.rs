@@ -8,8 +8,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
-use super::security;
 use super::token::TokenSource;
+use super::{FETCH_QUEUE_BACKOFF_MS, security};
 use crate::config::KafkaConfig;
 use crate::error::Fatal;
 use crate::telemetry::metrics;
@@ -80,6 +80,7 @@ impl Cluster {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
+            .set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS)
             .create_with_context(self.context(name))?;
         if self.uses_tokens() {
             // The token is handed over in a callback, and callbacks run only while somebody polls.

@@ -18,7 +18,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::LandingPartition;
 use super::kafka::{KafkaPartition, offset, watermarks};
 use crate::error::{ExitStatus, Fatal};
-use crate::kafka::{Cluster, Context, MAX_MESSAGE_BYTES, QUESTION_TIMEOUT};
+use crate::kafka::{Cluster, Context, FETCH_QUEUE_BACKOFF_MS, MAX_MESSAGE_BYTES, QUESTION_TIMEOUT};
 
 /// How long one poll of the group may wait.
 const POLL: Duration = Duration::from_millis(100);
@@ -184,6 +184,7 @@ fn join(
         .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES)
+        .set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS)
         .set("fetch.message.max.bytes", MAX_MESSAGE_BYTES.to_string())
         // What we wait for is a few ms old; there is no reason to let the broker hold a fetch for long.
         .set("fetch.wait.max.ms", "100")
