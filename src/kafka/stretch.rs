@@ -17,6 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes that are fetched ahead: enough for any link, and a bounded part of the memory.
 const FETCH_AHEAD_KBYTES: &str = "32768";
 
+/// Messages that are fetched ahead: each stands in memory with some hundred bytes beside its own. More than anybody reads in
+/// the time after which librdkafka looks for room again.
+const FETCH_AHEAD_MESSAGES: &str = "20000";
+
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -33,7 +37,8 @@ impl PartitionReader {
     /// # Errors
     /// When librdkafka rejects the settings.
     pub fn open(cluster: &Cluster, name: &'static str, topic: &str, partition: i32) -> KafkaResult<Self> {
-        let consumer = cluster.reader_with(name, &[("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES)])?;
+        let ahead = [("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES), ("queued.min.messages", FETCH_AHEAD_MESSAGES)];
+        let consumer = cluster.reader_with(name, &ahead)?;
         Ok(Self { consumer, topic: topic.to_owned(), partition })
     }
 

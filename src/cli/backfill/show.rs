@@ -151,6 +151,10 @@ pub(super) fn table(ended: &[Ended]) -> String {
         for span in &one.summary.differing {
             text.push_str(&format!("{}: {span} was not the same when it was asked for again\n", one.org));
         }
+        if one.summary.expired > 0 {
+            let expired = grouped(one.summary.expired);
+            text.push_str(&format!("{}: {expired} slices are not verified: Okta keeps them no longer\n", one.org));
+        }
         if one.refused > 0 {
             text.push_str(&format!("{}: {} calls were refused by a rate limit\n", one.org, grouped(one.refused)));
         }
@@ -173,8 +177,8 @@ pub(super) fn as_json(ended: &Ended) -> Value {
         "error": ended.result.as_ref().err().map(|fatal| Chain(fatal).to_string()),
         "since": summary.span.map(|span| span.since), "until": summary.span.map(|span| span.until),
         "events": summary.events, "bytes": summary.bytes, "pages": summary.pages,
-        "slices": summary.slices, "read": summary.read, "same": summary.same, "read_anew": summary.read_anew,
-        "differing": spans(&summary.differing), "lost": spans(&summary.lost),
+        "slices": summary.slices, "read": summary.read, "same": summary.same, "expired": summary.expired,
+        "read_anew": summary.read_anew, "differing": spans(&summary.differing), "lost": spans(&summary.lost),
         "calls": ended.calls, "refused": ended.refused, "elapsed_ms": ended.elapsed_ms,
     })
 }
@@ -255,6 +259,10 @@ mod tests {
         let shown = table(std::slice::from_ref(&lost));
         assert!(shown.contains("Okta dropped 1970-01-01T00:00:00Z to 1970-01-01T01:00:00Z"), "{shown}");
         assert_eq!(as_json(&lost)["lost"], json!([[0, 3_600_000]]));
+        let late = ended(Ok(Finish::Done), Summary { slices: 360, same: 358, expired: 2, ..Summary::default() });
+        let shown = table(std::slice::from_ref(&late));
+        assert!(shown.contains("acme: 2 slices are not verified: Okta keeps them no longer"), "{shown}");
+        assert_eq!(as_json(&late)["expired"], 2);
         let fatal = Fatal::new(ExitStatus::NoPermission, "the System Log is not for us");
         let failed = ended(Err(fatal), Summary::default());
         assert!(table(std::slice::from_ref(&failed)).contains("failed: the System Log is not for us"));

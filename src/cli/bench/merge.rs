@@ -5,11 +5,13 @@ mod org;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::changelog::FileLog;
@@ -57,6 +59,21 @@ pub struct Merge {
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
+    /// Only make the state again, from what a run left in this topic or in its folder
+    #[arg(long, value_name = "TOPIC", hide = true)]
+    restore: Option<String>,
+}
+
+/// What it took to make the state again.
+#[derive(Serialize, Deserialize)]
+struct Restored {
+    seconds: f64,
+    /// The state on disk, MB.
+    mb: u64,
+    resident_mb: u64,
+    /// Which state it is.
+    next_offset: u64,
+    clock: i64,
 }
 
 /// Where the time of a stage went.
@@ -88,24 +105,53 @@ impl Merge {
         let folder = self.directory.clone().unwrap_or(default);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let files = ["state.redb", "restored.redb", "changelog"].map(|name| folder.join(name));
+        let [state, restored, changelog] = &files;
+        let runtime = crate::cli::runtime()?;
+        if let Some(topic) = &self.restore {
+            let log: Arc<dyn Log> = match &self.kafka {
+                Some(_) => runtime.block_on(self.topic(topic))?,
+                None => Arc::new(FileLog::open(changelog)?),
+            };
+            println!("{}", serde_json::to_string(&restore(restored, log)?)?);
+            return Ok(ExitStatus::Ok);
+        }
         let remove = || files.iter().for_each(|file| drop(fs::remove_file(file)));
         remove();
-        let runtime = crate::cli::runtime()?;
-        let outcome = runtime.block_on(self.log(&files[2])).and_then(|log| self.measure(&files, log));
+        let topic = format!("okta-ocsf-bench-{}", uuid::Uuid::new_v4());
+        let log: anyhow::Result<Arc<dyn Log>> = match &self.kafka {
+            Some(_) => runtime.block_on(self.topic(&topic)),
+            None => FileLog::create(changelog).map(|log| Arc::new(log) as Arc<dyn Log>),
+        };
+        let outcome = log.and_then(|log| self.measure(state, log, || self.restore_apart(&folder, &topic)));
         remove();
         // Only if it is ours, and so empty.
         let _ = fs::remove_dir(&folder);
         outcome.map(|()| ExitStatus::Ok)
     }
 
-    async fn log(&self, file: &Path) -> anyhow::Result<Arc<dyn Log>> {
-        Ok(match &self.kafka {
-            Some(brokers) => Arc::new(KafkaLog { topic: Arc::new(changelog::topic(brokers).await?), partition: 0 }),
-            None => Arc::new(FileLog::create(file)?),
-        })
+    async fn topic(&self, name: &str) -> anyhow::Result<Arc<dyn Log>> {
+        let brokers = self.kafka.as_deref().unwrap_or_default();
+        Ok(Arc::new(KafkaLog { topic: Arc::new(changelog::topic(brokers, name).await?), partition: 0 }))
     }
 
-    fn measure(&self, [state, restored, _]: &[PathBuf; 3], log: Arc<dyn Log>) -> anyhow::Result<()> {
+    /// Makes the state again in another process, so that its memory is that of a worker which does nothing else yet.
+    fn restore_apart(&self, folder: &Path, topic: &str) -> anyhow::Result<Restored> {
+        let mut command = Command::new(std::env::current_exe().context("where this program is, is not known")?);
+        command.args(["bench", "merge", "--restore", topic, "--directory"]).arg(folder);
+        if let Some(brokers) = &self.kafka {
+            command.args(["--kafka", brokers]);
+        }
+        let done = command.stderr(std::process::Stdio::inherit()).output().context("the restore cannot be started")?;
+        anyhow::ensure!(done.status.success(), "the restore ended with {}", done.status);
+        serde_json::from_slice(&done.stdout).context("the restore said something else than its figures")
+    }
+
+    fn measure(
+        &self,
+        state: &Path,
+        log: Arc<dyn Log>,
+        restore: impl FnOnce() -> anyhow::Result<Restored>,
+    ) -> anyhow::Result<()> {
         let config = MergeConfig::default();
         let most = self.batch_records.unwrap_or(config.batch_records).max(1);
         let changelog = Changelog::new(log, 0, "bench", &Turn::default());
@@ -138,29 +184,25 @@ impl Merge {
         let (state_mb, resident_mb) = (size(state), resident());
 
         let (next_offset, clock) = (bench.store.next_offset(), bench.store.clock());
-        drop(bench);
-        let begin = Instant::now();
-        let mut store = RedbStore::open(restored)?;
-        changelog.take_over(&mut store, &Stop::default())?;
-        let seconds = begin.elapsed().as_secs_f64();
+        // With the last of them the file of the changelog is written to its end.
+        drop((bench, changelog));
+        let restored = restore()?;
         anyhow::ensure!(
-            (store.next_offset(), store.clock()) == (next_offset, clock),
+            (restored.next_offset, restored.clock) == (next_offset, clock),
             "the restored state is another one"
         );
         if self.json {
             let figures = json!({
                 "snapshot": snapshot.figures(), "first": first.figures(), "merge": merge.figures(),
                 "state_mb": state_mb, "resident_mb": resident_mb,
-                "restore_seconds": seconds, "restored_mb": size(restored), "restore_resident_mb": resident(),
+                "restore_seconds": restored.seconds, "restored_mb": restored.mb,
+                "restore_resident_mb": restored.resident_mb,
             });
             println!("{figures}");
         } else {
             println!("state           {state_mb} MB on disk, {resident_mb} MB resident at most");
-            println!(
-                "restore         {seconds:.1} s, {} MB on disk, {} MB resident at most",
-                size(restored),
-                resident()
-            );
+            let Restored { seconds, mb, resident_mb, .. } = restored;
+            println!("restore         {seconds:.1} s, {mb} MB on disk, {resident_mb} MB resident at most");
         }
         Ok(())
     }
@@ -170,6 +212,19 @@ impl Merge {
         let line = format!("{stage:<16}{}", spent.line());
         if self.json { eprintln!("{line}") } else { println!("{line}") }
     }
+}
+
+fn restore(file: &Path, log: Arc<dyn Log>) -> anyhow::Result<Restored> {
+    let begin = Instant::now();
+    let mut store = RedbStore::open(file)?;
+    Changelog::new(log, 0, "bench", &Turn::default()).take_over(&mut store, &Stop::default())?;
+    Ok(Restored {
+        seconds: begin.elapsed().as_secs_f64(),
+        mb: size(file),
+        resident_mb: resident(),
+        next_offset: store.next_offset(),
+        clock: store.clock(),
+    })
 }
 
 impl Bench {

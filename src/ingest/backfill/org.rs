@@ -95,6 +95,8 @@ pub struct Summary {
     pub pages: u64,
     /// Slices whose sample was the same the second time.
     pub same: u64,
+    /// Those that could not be asked for a second time, as Okta keeps them no longer.
+    pub expired: u64,
     /// Those that were read anew, because something had changed.
     pub read_anew: u64,
     /// Those that are another each time.
@@ -322,6 +324,7 @@ fn summary(job: &str, span: Span, slices: &[Slice]) -> Summary {
         summary.bytes += slice.bytes;
         summary.pages += slice.pages;
         summary.same += u64::from(slice.check == Check::Same);
+        summary.expired += u64::from(slice.check == Check::Gone);
         summary.read_anew += u64::from(slice.again > 0);
         if slice.check == Check::Differs {
             summary.differing.push(span);

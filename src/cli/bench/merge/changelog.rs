@@ -1,7 +1,7 @@
 //! Where the changelog of a run stands: in a file, or in a topic as that of a worker.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -21,14 +21,15 @@ use crate::worker::changelog::{ChangelogError, ChangelogTopic, Log, LogReader};
 const NONE: u32 = u32::MAX;
 const NO_CLAIM: u64 = u64::MAX;
 
-/// A topic of one partition and one replica that is removed by nobody: it is for a broker that is thrown away.
-pub async fn topic(brokers: &str) -> anyhow::Result<ChangelogTopic> {
+/// A topic of one partition and one replica, made if there is none, that is removed by nobody: it is for a broker that is
+/// thrown away.
+pub async fn topic(brokers: &str, name: &str) -> anyhow::Result<ChangelogTopic> {
     let topics =
         TopicsConfig { partitions: 1, replication_factor: 1, min_insync_replicas: 1, ..TopicsConfig::default() };
     let config = KafkaConfig { brokers: brokers.to_owned(), topics, ..KafkaConfig::default() };
     let aws = aws_config::SdkConfig::builder().build();
     let cluster = Cluster::new(&config, "okta-ocsf-bench", &aws).await?;
-    let name = format!("okta-ocsf-bench-{}", uuid::Uuid::new_v4());
+    let name = name.to_owned();
     let topic =
         TopicSpec { name: name.clone(), min_partitions: None, retention_ms: None, compacted: true, settings: &[] };
     let health = Health::default().component("kafka");
@@ -52,9 +53,34 @@ struct End {
 impl FileLog {
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let file = File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))?;
-        let end = End { file: BufWriter::with_capacity(1 << 20, file), records: 0 };
-        Ok(Self { path: path.to_owned(), end: Mutex::new(end) })
+        Ok(Self::ending(path, file, 0))
     }
+
+    /// One that was created before, to be read and written on.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let cannot = || format!("{} cannot be read", path.display());
+        let file = File::options().read(true).append(true).open(path).with_context(cannot)?;
+        let records = count(&file).with_context(cannot)?;
+        Ok(Self::ending(path, file, records))
+    }
+
+    fn ending(path: &Path, file: File, records: u64) -> Self {
+        let end = End { file: BufWriter::with_capacity(1 << 20, file), records };
+        Self { path: path.to_owned(), end: Mutex::new(end) }
+    }
+}
+
+/// How many records there are in a file, whose lengths are read from one to the next.
+fn count(file: &File) -> io::Result<u64> {
+    let (mut file, mut lengths, mut records) = (BufReader::with_capacity(1 << 20, file), [[0; 4]; 2], 0);
+    while !file.fill_buf()?.is_empty() {
+        file.read_exact(lengths.as_flattened_mut())?;
+        let [of_key, of_value] = lengths.map(u32::from_le_bytes);
+        let of_value = if of_value == NONE { 0 } else { of_value };
+        file.seek_relative(size_of::<u64>() as i64 + i64::from(of_key) + i64::from(of_value))?;
+        records += 1;
+    }
+    Ok(records)
 }
 
 impl End {
