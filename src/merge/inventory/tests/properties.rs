@@ -1,6 +1,7 @@
 //! What holds of any records, and of the same observations in any order.
 
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::*;
 use crate::landing::LandingRecord;
@@ -126,6 +127,101 @@ fn folded(records: &[LandingRecord], cuts: &[bool]) -> (Vec<Output>, MemoryInven
     (outputs, store)
 }
 
+/// A user who changes and may go, a list that is a part of them, and what is seen of both.
+struct Life {
+    /// When they changed, and from when on they are what the place says; the first of each is before anything is seen.
+    user: Vec<i64>,
+    factors: Vec<i64>,
+    gone: Option<i64>,
+}
+
+/// Something that is seen of a [`Life`], or told.
+#[derive(Debug, Clone)]
+enum Glimpse {
+    /// A list shows the user as they were a while ago.
+    Listed { at: i64, lag: i64 },
+    /// The user is read by id, at some moment of the reading.
+    User { at: i64, took: i64, then: i64 },
+    /// So is the list.
+    Factors { at: i64, took: i64, then: i64 },
+    /// An event told it.
+    Event { at: i64, event_type: &'static str },
+}
+
+fn glimpse() -> impl Strategy<Value = Glimpse> {
+    let reading = || (0..150_000i64, 0..20_000i64, 0..20_000i64);
+    prop_oneof![
+        (0..150_000i64, 0..60_000i64).prop_map(|(at, lag)| Glimpse::Listed { at: s(0) + at, lag }),
+        reading().prop_map(|(at, took, then)| Glimpse::User { at: s(0) + at, took, then: then.min(took) }),
+        reading().prop_map(|(at, took, then)| Glimpse::Factors { at: s(0) + at, took, then: then.min(took) }),
+    ]
+}
+
+impl Life {
+    fn user(&self, at: i64) -> Option<String> {
+        truth(&self.user, self.gone, at).map(|version| object(&version.to_string(), self.user[version]))
+    }
+
+    fn factors(&self, at: i64) -> Option<String> {
+        truth(&self.factors, self.gone, at).map(|version| format!(r#"[{{"id":"{version}"}}]"#))
+    }
+
+    /// What was announced: every change.
+    fn events(&self) -> Vec<Glimpse> {
+        let told = |times: &[i64], event_type| {
+            times.iter().skip(1).map(move |at| Glimpse::Event { at: *at, event_type }).collect::<Vec<_>>()
+        };
+        let changes = told(&self.user, "user.account.update_profile");
+        let factors = told(&self.factors, "user.mfa.factor.activate");
+        let gone = self.gone.map(|at| Glimpse::Event { at, event_type: "user.lifecycle.delete.completed" });
+        changes.into_iter().chain(factors).chain(gone).collect()
+    }
+
+    fn show(&self, world: &mut World, glimpse: &Glimpse) {
+        let id = "00u1";
+        match *glimpse {
+            Glimpse::Listed { at, lag } => {
+                // A list does not show what is gone; it does not say so either.
+                if let Some(user) = self.user(at - lag) {
+                    world.observed(Origin::Snapshot, Seen::object(USER, id, &user, at));
+                }
+            }
+            Glimpse::User { at, took, then } => {
+                let user = self.user(at + then).unwrap_or_default();
+                world.observed(Origin::Fetch, Seen { as_of: (at, at + took), ..Seen::object(USER, id, &user, at) });
+            }
+            Glimpse::Factors { at, took, then } => {
+                let factors = self.factors(at + then).unwrap_or_default();
+                world.observed(
+                    Origin::Audit,
+                    Seen { as_of: (at, at + took), ..Seen::object(FACTORS, id, &factors, at) },
+                );
+            }
+            Glimpse::Event { at, event_type } => drop(world.event(event_type, &[("User", id)], at)),
+        }
+    }
+
+    /// What is known when it was seen in this order, and what was asked for was answered.
+    fn known(&self, glimpses: impl Iterator<Item = Glimpse>) -> Result<[Option<String>; 2], TestCaseError> {
+        let mut world = World::new();
+        world.clock = s(200);
+        glimpses.for_each(|glimpse| self.show(&mut world, &glimpse));
+        for round in 0..5 {
+            for (facet, key) in world.due() {
+                let now = s(300 + round);
+                let answer = match facet {
+                    USER => self.user(now),
+                    FACTORS => self.factors(now),
+                    other => return Err(TestCaseError::fail(format!("{other} was asked for"))),
+                };
+                world.asked(facet, &key, &answer.unwrap_or_default(), now);
+            }
+        }
+        prop_assert_eq!(world.due(), []);
+        Ok([world.body(USER, "00u1"), world.body(FACTORS, "00u1")])
+    }
+}
+
 /// One reading of an object that changes, as `history` says, and then perhaps goes.
 #[derive(Debug, Clone)]
 struct Look {
@@ -196,6 +292,34 @@ proptest! {
         }
         let expected = truth(&history, gone, s(300)).map(|version| object(&version.to_string(), history[version]));
         prop_assert_eq!(world.body(USER, "00u1"), expected);
+    }
+
+    /// Whatever was seen and told, with or without a version, overlapping, lagging and to the end: in any order and number
+    /// it comes to the same, which is the truth, once what the fold itself asks for is answered.
+    #[test]
+    fn any_observations_and_events_come_to_the_same_in_any_order_and_number(
+        user in prop::collection::vec(0..100_000i64, 0..5),
+        factors in prop::collection::vec(0..100_000i64, 0..5),
+        gone in prop::option::of(100_001..150_000i64),
+        seen in prop::collection::vec(glimpse(), 0..12),
+        order in Just((0..50usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let times = |mut times: Vec<i64>| {
+            times.iter_mut().for_each(|time| *time += s(0));
+            times.push(s(-1));
+            times.sort_unstable();
+            times.dedup();
+            times
+        };
+        let life = Life { user: times(user), factors: times(factors), gone: gone.map(|gone| s(0) + gone) };
+        // Both were seen at least once.
+        let at = s(0);
+        let first = [Glimpse::User { at, took: 0, then: 0 }, Glimpse::Factors { at, took: 0, then: 0 }];
+        let all: Vec<Glimpse> = first.into_iter().chain(seen).chain(life.events()).collect();
+        let truth = [life.user(s(400)), life.factors(s(400))];
+        prop_assert_eq!(&life.known(all.iter().cloned())?, &truth);
+        // Each comes twice or more.
+        prop_assert_eq!(&life.known(order.iter().map(|place| all[place % all.len()].clone()))?, &truth);
     }
 
     /// Whatever was seen of something that is there and has a version: old and new, overlapping, of one second or of one
