@@ -106,6 +106,32 @@ fn words_that_mean_a_time_before_now_go_on_with_what_they_meant() {
 }
 
 #[test]
+fn what_okta_dropped_before_it_was_verified_is_told_and_stays() {
+    const HOUR_MS: i64 = 3_600_000;
+    let org = org(5_000, &[]);
+    let bench = Bench::of(&org);
+    let (mut arguments, since, until) = a_day(&org);
+    arguments.extend(["--parallel", "1"].map(str::to_owned));
+    let events = truth(&org, since, until);
+    // All four slices of six hours are read, and none is verified.
+    let died = bench.start(&arguments, Some("backfill_slice_kept:4")).end();
+    assert_eq!(died.status, None, "{}", died.said);
+    let oldest = org.now_ms() - 90 * 24 * HOUR_MS;
+    // Two are dropped, and a little of the third, whose sample may be there or not; the fourth is whole.
+    let advance = since + 12 * HOUR_MS + HOUR_MS / 60 - oldest;
+    org.advance((advance / 1_000).unsigned_abs());
+    let told = bench.backfill(&arguments);
+    let acme = told.org("acme");
+    assert!(told.status == Some(0) && acme["outcome"] == "read", "{:?}: {acme:#}\n{}", told.status, told.said);
+    let count = |name: &str| acme[name].as_u64().unwrap();
+    assert_eq!((count("slices"), count("read"), count("same") + count("expired")), (4, 4, 4), "{acme:#}");
+    assert!((2..4).contains(&count("expired")), "{acme:#}");
+    assert_eq!(bench.landed().events(), events);
+    bench.landed().assert_marks_cover(since, until);
+    bench.assert_published_once(&events);
+}
+
+#[test]
 fn a_job_file_that_names_another_place_leads_nowhere() {
     let org = org(20_000, &["--latency-ms", "200"]);
     let bench = Bench::of(&org);

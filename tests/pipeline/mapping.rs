@@ -118,6 +118,20 @@ fn bench_normalize_prints_one_line_of_figures() {
 }
 
 #[test]
+fn bench_merge_fills_folds_and_makes_the_state_again() {
+    let small = ["bench", "merge", "--users", "50", "--memberships", "200", "--seconds", "0.05"];
+    let measured = run(&[&small[..], &["--json"]].concat(), b"");
+    assert_eq!(measured.status.code(), Some(0), "{}", text(&measured.stderr));
+    let figures: Value = serde_json::from_slice(&measured.stdout).unwrap();
+    assert!(figures["merge"]["records"].as_u64().unwrap() > 0, "{figures}");
+    assert!(figures["restore_resident_mb"].as_u64().unwrap() > 0, "{figures}");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let unanswered = run(&[&small[..], &["--kafka", &nobody]].concat(), b"");
+    assert_eq!(unanswered.status.code(), Some(69));
+    assert!(text(&unanswered.stderr).contains("does not answer"), "{}", text(&unanswered.stderr));
+}
+
+#[test]
 fn a_worker_that_checks_every_record_publishes_them_all_and_tells_of_unknown_types() {
     let bench = Bench::local("mapping");
     let own = bench.folder.join("own.csv");

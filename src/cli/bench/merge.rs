@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use self::changelog::FileLog;
 use self::org::Org;
@@ -106,22 +107,17 @@ impl Merge {
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let files = ["state.redb", "restored.redb", "changelog"].map(|name| folder.join(name));
         let [state, restored, changelog] = &files;
+        // It lives as long as the clients of the changelog.
         let runtime = crate::cli::runtime()?;
         if let Some(topic) = &self.restore {
-            let log: Arc<dyn Log> = match &self.kafka {
-                Some(_) => runtime.block_on(self.topic(topic))?,
-                None => Arc::new(FileLog::open(changelog)?),
-            };
+            let log = self.log(&runtime, topic, || FileLog::open(changelog))?;
             println!("{}", serde_json::to_string(&restore(restored, log)?)?);
             return Ok(ExitStatus::Ok);
         }
         let remove = || files.iter().for_each(|file| drop(fs::remove_file(file)));
         remove();
         let topic = format!("okta-ocsf-bench-{}", uuid::Uuid::new_v4());
-        let log: anyhow::Result<Arc<dyn Log>> = match &self.kafka {
-            Some(_) => runtime.block_on(self.topic(&topic)),
-            None => FileLog::create(changelog).map(|log| Arc::new(log) as Arc<dyn Log>),
-        };
+        let log = self.log(&runtime, &topic, || FileLog::create(changelog));
         let outcome = log.and_then(|log| self.measure(state, log, || self.restore_apart(&folder, &topic)));
         remove();
         // Only if it is ours, and so empty.
@@ -129,9 +125,16 @@ impl Merge {
         outcome.map(|()| ExitStatus::Ok)
     }
 
-    async fn topic(&self, name: &str) -> anyhow::Result<Arc<dyn Log>> {
-        let brokers = self.kafka.as_deref().unwrap_or_default();
-        Ok(Arc::new(KafkaLog { topic: Arc::new(changelog::topic(brokers, name).await?), partition: 0 }))
+    /// The changelog: the topic of this name where there is a Kafka, otherwise the file.
+    fn log(
+        &self,
+        runtime: &Runtime,
+        topic: &str,
+        file: impl FnOnce() -> anyhow::Result<FileLog>,
+    ) -> anyhow::Result<Arc<dyn Log>> {
+        let Some(brokers) = &self.kafka else { return Ok(Arc::new(file()?)) };
+        let topic = runtime.block_on(changelog::topic(brokers, topic))?;
+        Ok(Arc::new(KafkaLog { topic: Arc::new(topic), partition: 0 }))
     }
 
     /// Makes the state again in another process, so that its memory is that of a worker which does nothing else yet.

@@ -5,14 +5,15 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::ack::{Ack, NotDelivered};
 use crate::config::{KafkaConfig, TopicsConfig};
-use crate::error::ExitStatus;
-use crate::kafka::{Cluster, Place, Producer, TopicSpec, ensure_topics};
+use crate::error::{ExitStatus, Fatal};
+use crate::kafka::{Cluster, Place, Producer, QUESTION_TIMEOUT, TopicSpec, ensure_topics};
 use crate::merge::changelog::{Logged, Record};
 use crate::telemetry::Health;
 use crate::worker::changelog::{ChangelogError, ChangelogTopic, Log, LogReader};
@@ -20,6 +21,9 @@ use crate::worker::changelog::{ChangelogError, ChangelogTopic, Log, LogReader};
 /// The length that stands for no value, and the claim that stands for none.
 const NONE: u32 = u32::MAX;
 const NO_CLAIM: u64 = u64::MAX;
+
+/// How long a broker may be silent: for one question. A worker waits for it to come back, a person mistook the port.
+const PATIENCE: Duration = QUESTION_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// A topic of one partition and one replica, made if there is none, that is removed by nobody: it is for a broker that is
 /// thrown away.
@@ -32,8 +36,13 @@ pub async fn topic(brokers: &str, name: &str) -> anyhow::Result<ChangelogTopic> 
     let name = name.to_owned();
     let topic =
         TopicSpec { name: name.clone(), min_partitions: None, retention_ms: None, compacted: true, settings: &[] };
-    let health = Health::default().component("kafka");
-    ensure_topics(&cluster, &config.topics, &[topic], &health, &CancellationToken::new()).await?;
+    let (health, stop) = (Health::default().component("kafka"), CancellationToken::new());
+    let topics = [topic];
+    let made = ensure_topics(&cluster, &config.topics, &topics, &health, &stop);
+    tokio::time::timeout(PATIENCE, made).await.map_err(|_| {
+        Fatal::new(ExitStatus::Unavailable, format!("Kafka at {brokers} does not answer"))
+            .hint("check --kafka, and that its listener speaks plaintext")
+    })??;
     let producer = Producer::start(&cluster)?;
     Ok(ChangelogTopic { cluster, producer, name })
 }
