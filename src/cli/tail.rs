@@ -15,9 +15,10 @@ use crate::error::{ExitStatus, Fatal};
 use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
 use crate::publish::Topics;
 
-/// A leader that moves, or a broker that was away, answers again after a few tries; half a second apart, 20 s in all, as a
-/// broker that lost its session takes up to that long to lead its partitions again.
-const TRIES: u32 = 40;
+/// A leader that moves, or a broker that was away, answers again after a few tries: a broker that lost its session takes up
+/// to 20 s to lead its partitions again, here with half as much on top.
+const LEADER_PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Print records of a topic as JSON lines
 ///
@@ -90,7 +91,11 @@ impl Tail {
         let mut list = TopicPartitionList::new();
         let mut ends = Vec::new();
         for topic in topics {
-            let metadata = consumer.fetch_metadata(Some(topic), QUESTION_TIMEOUT).map_err(|error| {
+            let metadata = patiently(QUESTION_TIMEOUT, || {
+                // One that was away breaks off its first connections, so a question may end before its time.
+                consumer.fetch_metadata(Some(topic), QUESTION_TIMEOUT)
+            })
+            .map_err(|error| {
                 Fatal::new(ExitStatus::Unavailable, format!("Kafka at {} does not answer", kafka.brokers))
                     .because(error)
             })?;
@@ -165,15 +170,19 @@ fn is_final(error: &KafkaError) -> bool {
 }
 
 fn watermarks(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
-    let mut answer = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT);
-    for _ in 1..TRIES {
-        if answer.is_ok() {
-            break;
+    patiently(LEADER_PATIENCE, || consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT))
+}
+
+/// Asks until there is an answer, or for so long.
+fn patiently<T>(patience: Duration, mut question: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    let begin = Instant::now();
+    loop {
+        let answer = question();
+        if answer.is_ok() || begin.elapsed() + PAUSE >= patience {
+            return answer;
         }
-        std::thread::sleep(Duration::from_millis(500));
-        answer = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT);
+        std::thread::sleep(PAUSE);
     }
-    answer
 }
 
 fn envelope(message: &impl Message) -> Value {
@@ -193,4 +202,31 @@ fn envelope(message: &impl Message) -> Value {
         "headers": headers,
         "value": value,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::types::RDKafkaErrorCode::{BrokerTransportFailure, OperationTimedOut};
+
+    use super::*;
+
+    #[test]
+    fn a_question_that_a_broker_breaks_off_is_asked_again() {
+        let mut asked = 0;
+        let answer = patiently(PAUSE * 10, || {
+            asked += 1;
+            if asked == 3 { Ok(asked) } else { Err(KafkaError::MetadataFetch(BrokerTransportFailure)) }
+        });
+        assert_eq!(answer.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_question_that_took_all_of_its_time_is_asked_once() {
+        let mut asked = 0;
+        let answer: KafkaResult<()> = patiently(PAUSE, || {
+            asked += 1;
+            Err(KafkaError::MetadataFetch(OperationTimedOut))
+        });
+        assert!(answer.is_err() && asked == 1, "{asked}");
+    }
 }
