@@ -170,7 +170,12 @@ fn is_final(error: &KafkaError) -> bool {
 }
 
 fn watermarks(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
-    patiently(LEADER_PATIENCE, || consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT))
+    patiently(LEADER_PATIENCE, || {
+        consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).inspect_err(|_| {
+            // The client remembers for minutes that nobody led a partition, and says so until it asks who does.
+            let _ = consumer.fetch_metadata(Some(topic), QUESTION_TIMEOUT);
+        })
+    })
 }
 
 /// Asks until there is an answer, or for so long.

@@ -48,6 +48,21 @@ fn a_broker_that_hangs_is_waited_for() {
 }
 
 #[test]
+fn tail_waits_for_a_partition_that_nobody_leads_for_a_while() {
+    let cluster = rdkafka::mocking::MockCluster::new(1).unwrap();
+    let bench = Bench::mock("leaderless", &cluster);
+    let topic = format!("{}.ocsf.authentication", bench.name);
+    cluster.partition_leader(&topic, 1, None).unwrap();
+    std::thread::scope(|scope| {
+        let tail = scope.spawn(|| bench.tail(&["authentication"]));
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(!tail.is_finished(), "it has not asked for the end of every partition");
+        cluster.partition_leader(&topic, 1, Some(1)).unwrap();
+        assert!(tail.join().unwrap().is_empty());
+    });
+}
+
+#[test]
 fn throttling_by_sqs_is_waited_out() {
     let _broker = broker();
     let proxy = Proxy::start(|action, before| {
