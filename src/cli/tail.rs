@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{ConfigArgument, is_broken_pipe, runtime};
 use crate::config::{Config, KafkaConfig};
 use crate::error::{ExitStatus, Fatal};
-use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
+use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT, watermarks};
 use crate::publish::Topics;
 
 /// A leader that moves, or a broker that was away, answers again after a few tries: a broker that lost its session takes up
@@ -106,7 +106,7 @@ impl Tail {
                     .into());
             }
             for partition in 0..i32::try_from(partitions)? {
-                let (low, high) = watermarks(consumer, topic, partition)?;
+                let (low, high) = patiently(LEADER_PATIENCE, || watermarks(consumer, topic, partition))?;
                 let start = if self.from_start { low } else { high };
                 list.add_partition_offset(topic, partition, Offset::Offset(start))?;
                 if start < high {
@@ -167,15 +167,6 @@ fn is_final(error: &KafkaError) -> bool {
                 | Code::Fatal
         )
     )
-}
-
-fn watermarks(consumer: &BaseConsumer<Context>, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
-    patiently(LEADER_PATIENCE, || {
-        consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).inspect_err(|_| {
-            // The client remembers for minutes that nobody led a partition, and says so until it asks who does.
-            let _ = consumer.fetch_metadata(Some(topic), QUESTION_TIMEOUT);
-        })
-    })
 }
 
 /// Asks until there is an answer, or for so long.

@@ -9,12 +9,14 @@ mod security;
 mod stretch;
 mod token;
 mod topics;
+mod watermarks;
 
 pub use client::{Cluster, Context};
 pub use partitioner::partition_of;
 pub use producer::{Outgoing, Place, Producer, SendRefused};
 pub use stretch::PartitionReader;
 pub use topics::{TopicSpec, ensure_topics};
+pub use watermarks::watermarks;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::Context;
-use super::{Cluster, QUESTION_TIMEOUT};
+use super::{Cluster, watermarks};
 
 /// A reading that gets nothing new for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,7 +47,7 @@ impl PartitionReader {
     /// # Errors
     /// When the cluster does not answer.
     pub fn range(&self) -> KafkaResult<Range<u64>> {
-        let (low, high) = self.consumer.fetch_watermarks(&self.topic, self.partition, QUESTION_TIMEOUT)?;
+        let (low, high) = watermarks(&self.consumer, &self.topic, self.partition)?;
         Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
     }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::ack::Ack;
 use crate::error::Class;
-use crate::kafka::{Cluster, Context, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
+use crate::kafka::{self, Cluster, Context, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
 
 /// Appends to the topic.
 pub struct KafkaLanding {
@@ -71,7 +71,7 @@ impl KafkaWatch {
     pub fn new(cluster: &Cluster, topic: &str, partition: i32) -> Result<Self, LandingError> {
         let failed = |error| failure(format!("the end of landing partition {partition} cannot be read"), error);
         let consumer = cluster.reader("watch").map_err(failed)?;
-        let (_, end) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).map_err(failed)?;
+        let (_, end) = kafka::watermarks(&consumer, topic, partition).map_err(failed)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(end)).map_err(failed)?;
         consumer.assign(&list).map_err(failed)?;
@@ -139,7 +139,7 @@ pub(super) fn watermarks(
     topic: &str,
     partition: i32,
 ) -> KafkaResult<Range<u64>> {
-    let (low, high) = consumer.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)?;
+    let (low, high) = kafka::watermarks(consumer, topic, partition)?;
     Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
 }
 

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Found, PublishError, SourceId, Topics};
 use crate::error::Class;
-use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT};
+use crate::kafka::{Cluster, Context, watermarks};
 
 /// Records first looked at: half of the default batch, so one look mostly suffices; doubled until it does.
 const FIRST_LOOK: i64 = 1_000;
@@ -108,7 +108,7 @@ impl Scan<'_> {
         loop {
             let before = std::mem::take(&mut ranges);
             for topic in topics {
-                let marks = self.consumer.fetch_watermarks(topic, self.partition, QUESTION_TIMEOUT);
+                let marks = watermarks(&self.consumer, topic, self.partition);
                 let (low, high) = marks.map_err(|error| unreadable(topic, self.partition, error))?;
                 ranges.push(low..high);
             }
