@@ -16,7 +16,7 @@ pub use partitioner::partition_of;
 pub use producer::{Outgoing, Place, Producer, SendRefused};
 pub use stretch::PartitionReader;
 pub use topics::{TopicSpec, ensure_topics};
-pub use watermarks::watermarks;
+pub use watermarks::{held, watermarks};
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::Context;
-use super::{Cluster, watermarks};
+use super::{Cluster, held};
 
 /// A reading that gets nothing new for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,8 +47,7 @@ impl PartitionReader {
     /// # Errors
     /// When the cluster does not answer.
     pub fn range(&self) -> KafkaResult<Range<u64>> {
-        let (low, high) = watermarks(&self.consumer, &self.topic, self.partition)?;
-        Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
+        held(&self.consumer, &self.topic, self.partition)
     }
 
     /// Gives every record of a range that is there, in order.

@@ -1,5 +1,7 @@
 //! Which offsets a partition holds.
 
+use std::ops::Range;
+
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
@@ -22,6 +24,15 @@ pub fn watermarks<C: ConsumerContext>(
             let _ = consumer.fetch_metadata(Some(topic), QUESTION_TIMEOUT);
         }
     })
+}
+
+/// As [`watermarks`], for those who count offsets from 0.
+///
+/// # Errors
+/// As there.
+pub fn held<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str, partition: i32) -> KafkaResult<Range<u64>> {
+    let (low, high) = watermarks(consumer, topic, partition)?;
+    Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
 }
 
 #[cfg(test)]

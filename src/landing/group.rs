@@ -16,9 +16,9 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::LandingPartition;
-use super::kafka::{KafkaPartition, offset, watermarks};
+use super::kafka::{KafkaPartition, offset};
 use crate::error::{ExitStatus, Fatal};
-use crate::kafka::{Cluster, Context, FETCH_QUEUE_BACKOFF_MS, MAX_MESSAGE_BYTES, QUESTION_TIMEOUT};
+use crate::kafka::{Cluster, Context, FETCH_QUEUE_BACKOFF_MS, MAX_MESSAGE_BYTES, QUESTION_TIMEOUT, held};
 
 /// How long one poll of the group may wait.
 const POLL: Duration = Duration::from_millis(100);
@@ -342,14 +342,14 @@ fn check_range(
     published_before: u64,
 ) -> Result<Range<u64>, NotStarted> {
     let known = start.max(published_before);
-    let mut range = watermarks(consumer, topic, partition)?;
+    let mut range = held(consumer, topic, partition)?;
     // A leader that was just elected may know of less than it has, until its followers have asked it.
     for _ in 0..ELECTION_TRIES {
         if known <= range.end {
             break;
         }
         std::thread::sleep(START_PAUSE);
-        range = watermarks(consumer, topic, partition)?;
+        range = held(consumer, topic, partition)?;
     }
     let (low, high) = (range.start, range.end);
     if known > high {

@@ -3,13 +3,12 @@
 //! Writing uses the one producer of the process. Reading is a consumer group (`group`) whose offsets are only told to Kafka
 //! for those who watch: the owner of a partition starts where its own store ends, as state and offset are one commit.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -126,21 +125,11 @@ impl LandingPartition for KafkaPartition {
         let failed = |error| failure(format!("landing partition {} cannot be sought", self.partition), error);
         // A state of nothing begins where the log does, which need not be its first record any more.
         let start = match next_offset {
-            0 => watermarks(&self.consumer, &self.topic, self.partition).map_err(failed)?.start,
+            0 => kafka::held(&self.consumer, &self.topic, self.partition).map_err(failed)?.start,
             start => start,
         };
         self.consumer.seek(&self.topic, self.partition, offset(start), QUESTION_TIMEOUT).map_err(failed)
     }
-}
-
-/// The offsets that the partition holds.
-pub(super) fn watermarks(
-    consumer: &BaseConsumer<GroupContext>,
-    topic: &str,
-    partition: i32,
-) -> KafkaResult<Range<u64>> {
-    let (low, high) = kafka::watermarks(consumer, topic, partition)?;
-    Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
 }
 
 pub(super) fn read(message: &BorrowedMessage<'_>) -> LandedRecord {

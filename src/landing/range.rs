@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{failure, offset, read};
 use super::{LandedRecord, LandingError, LandingPartition};
-use crate::kafka::{Cluster, Context, QUESTION_TIMEOUT, watermarks};
+use crate::kafka::{self, Cluster, Context, QUESTION_TIMEOUT};
 
 /// What there is of the landing topic.
 pub struct TopicSpan {
@@ -39,9 +39,7 @@ impl TopicSpan {
     /// # Errors
     /// When the cluster does not answer.
     pub fn held(&self, partition: i32) -> Result<Range<u64>, LandingError> {
-        let marks = watermarks(&self.consumer, &self.topic, partition);
-        let (low, high) = marks.map_err(|error| self.failed(partition, error))?;
-        Ok(u64::try_from(low).unwrap_or(0)..u64::try_from(high).unwrap_or(0))
+        kafka::held(&self.consumer, &self.topic, partition).map_err(|error| self.failed(partition, error))
     }
 
     /// The first offset of a record with this timestamp or a later one; `None` if there is none.

@@ -222,7 +222,8 @@ fn race_24_an_event_that_history_told_first_hints_when_it_comes_live() {
 }
 
 /// The guard is the stamp on every record, without which this fails; none of the fold's stands here: what is kept is what
-/// Okta said, and every record made of it says by which mapping. So a change of the mapping in the middle of a snapshot mixes nothing that could not be told apart and made again.
+/// Okta said, and every record made of it says by which mapping. So a change of the mapping in the middle of a snapshot
+/// mixes nothing that could not be told apart and made again.
 #[test]
 fn race_25_what_is_kept_knows_no_mapping_and_every_record_names_its_own() {
     let mut world = World::new();
