@@ -153,13 +153,25 @@ impl PartitionWorker {
             metrics::partition_restarted(self.partition);
             self.rest(pause);
             pause = (pause * 2).min(MAX_PAUSE);
-            // Reading on from anywhere but the last commit would skip what the failed batch held.
-            while let Err(error) = self.reader.seek(self.store.next_offset()) {
-                tracing::debug!(partition, error = %Chain(&error), "seek failed, trying again");
-                self.rest(FIRST_PAUSE);
-                if self.stopping() {
-                    return Ok(true);
-                }
+            self.seek_last_commit();
+            if self.stopping() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Reading on from anywhere but the last commit would skip what the failed batch held: seeks until it works or the
+    /// worker stops, and warns once, so that a partition that waits here is seen to wait.
+    fn seek_last_commit(&mut self) {
+        let partition = self.partition;
+        let mut warned = false;
+        while let Err(error) = self.reader.seek(self.store.next_offset()) {
+            if !std::mem::replace(&mut warned, true) {
+                tracing::warn!(partition, error = %Chain(&error), "seek of the last commit failed, tried until it works");
+            }
+            self.rest(FIRST_PAUSE);
+            if self.stopping() {
+                return;
             }
         }
     }
