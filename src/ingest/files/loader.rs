@@ -212,7 +212,7 @@ impl Loader {
         let mut ack = batch.tally.ack();
         while let Err(refused) = self.landing.append(record, ack) {
             Refused(record, ack) = *refused;
-            self.rest()?;
+            ack = self.rest(ack)?;
         }
         batch.counts.landed += 1;
         Ok(())
@@ -230,22 +230,24 @@ impl Loader {
             rejected_at: landing::now_ms(),
             bytes: poison.bytes,
         };
-        let mut ack: Ack = batch.tally.ack();
+        let mut ack = batch.tally.ack();
         while let Err(Busy(back)) = self.sink.quarantine(&rejected, None, ack) {
-            ack = back;
-            self.rest()?;
+            ack = self.rest(back)?;
         }
         *batch.counts.quarantined.entry(poison.reason.to_owned()).or_default() += 1;
         self.watch.bad.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn rest(&self) -> Result<(), LoadError> {
+    /// Pauses before something is offered again, and gives its ack back. At a stop it is not offered again, and owes the
+    /// batch nothing, which ends before its element.
+    fn rest(&self, ack: Ack) -> Result<Ack, LoadError> {
         if self.stop.is_cancelled() {
+            ack.redeem(Ok(()));
             return Err(LoadError::Stopped);
         }
         std::thread::sleep(REFUSED_PAUSE);
-        Ok(())
+        Ok(ack)
     }
 
     /// Waits until everything in the batch is stored; at a stop, and where something else ended the loading already,

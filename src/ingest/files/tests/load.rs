@@ -1,6 +1,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::{Counts, Elements, LoadError, Loader, Place};
+use crate::ack::Ack;
 use crate::config::{OrgConfig, QueueConfig};
 use crate::ingest::QueueOrgs;
 use crate::landing::local::LocalLanding;
-use crate::landing::{Content, LandingPartition, Origin};
+use crate::landing::{Content, LandingLog, LandingPartition, LandingRecord, Origin, Refused};
 use crate::publish::{Limit, LinesSink, Target, Topics};
 
 const LONGEST: usize = 4_096;
@@ -144,6 +146,40 @@ fn an_interrupted_loading_goes_on_where_it_was_and_loses_nothing() {
         let landed: std::collections::HashSet<u128> = bench.landed().into_iter().collect();
         assert_eq!(landed.len() as u128, count);
     }
+}
+
+/// Takes so many records, and then is asked to stop while it takes no more.
+struct Full {
+    landing: Arc<LocalLanding>,
+    takes: AtomicUsize,
+    stop: CancellationToken,
+}
+
+impl LandingLog for Full {
+    fn append(&self, record: LandingRecord, ack: Ack) -> Result<(), Box<Refused>> {
+        let left = self.takes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return self.landing.append(record, ack);
+        }
+        self.stop.cancel();
+        Err(Box::new(Refused(record, ack)))
+    }
+
+    fn max_value_bytes(&self) -> usize {
+        self.landing.max_value_bytes()
+    }
+}
+
+#[test]
+fn a_stop_while_the_log_is_full_is_no_failure_and_what_was_taken_counts() {
+    let mut bench = bench();
+    let (takes, stop) = (AtomicUsize::new(10), bench.loader.stop.clone());
+    bench.loader.landing = Arc::new(Full { landing: bench.landing.clone(), takes, stop });
+    let text = (1..=20).map(|number| event(number) + "\n").collect::<String>();
+    let (ended, place, counts) = bench.load(text.as_bytes(), Place::default());
+    assert!(matches!(ended, Err(LoadError::Stopped)), "{ended:?}");
+    assert_eq!((place.elements, counts.elements, counts.landed), (10, 10, 10));
+    assert_eq!(bench.landed(), (1..=10).collect::<Vec<_>>());
 }
 
 #[test]
