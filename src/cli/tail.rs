@@ -128,6 +128,11 @@ impl Tail {
                 last_flush = Instant::now();
             }
             let message = match message {
+                None if consumer.context().is_stranded() => {
+                    return Err(Fatal::new(ExitStatus::Unavailable, "the Kafka client lost every broker")
+                        .hint("run it again; a new client finds them")
+                        .into());
+                }
                 None => continue,
                 Some(Ok(message)) => message,
                 Some(Err(error)) if is_final(&error) => return Err(error).context("a topic cannot be read"),

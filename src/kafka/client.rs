@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ use crate::telemetry::metrics;
 
 /// How often librdkafka reports its statistics, ms; Prometheus rarely scrapes more often than every 15 s.
 const STATISTICS_INTERVAL_MS: &str = "5000";
+
+/// Statistics in a row that name no broker before a client counts as stranded. Starting over from the bootstrap servers,
+/// which a healthy client does then, takes milliseconds, and a single report may fall into them.
+const STRANDED_REPORTS: u32 = 2;
 
 /// One Kafka cluster as the configuration describes it; makes clients.
 #[derive(Clone)]
@@ -112,7 +117,7 @@ impl Cluster {
 
     /// Callbacks of a client; `name` tells its statistics apart.
     pub fn context(&self, name: &'static str) -> Context {
-        Context { name, tokens: self.tokens.clone(), trouble: Arc::default() }
+        Context { name, tokens: self.tokens.clone(), trouble: Arc::default(), without_broker: Arc::default() }
     }
 }
 
@@ -122,6 +127,8 @@ pub struct Context {
     name: &'static str,
     tokens: Option<TokenSource>,
     trouble: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
+    /// Statistics in a row that named no broker.
+    without_broker: Arc<AtomicU32>,
 }
 
 impl Context {
@@ -129,6 +136,26 @@ impl Context {
     pub fn trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Whether the client knows no broker any more, and so never will: only a new client helps.
+    ///
+    /// librdkafka forgets the brokers that an answer of the cluster does not name. When it names none, as while a broker
+    /// that stood still is let in again, librdkafka starts over from the bootstrap servers; but the same answer may
+    /// cancel that, and then it waits for itself (its issue 5301, open in 2.12 and 2.13). It reports no error.
+    pub fn is_stranded(&self) -> bool {
+        self.without_broker.load(Ordering::Relaxed) >= STRANDED_REPORTS
+    }
+
+    /// Notes how many brokers it knew when it reported its statistics.
+    pub(crate) fn note_brokers(&self, count: usize) {
+        let next = |reports: u32| Some(if count == 0 { reports.saturating_add(1) } else { 0 });
+        let _ = self.without_broker.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    }
+}
+
+/// Brokers that it was given or learned of. Logical ones, such as the group's coordinator, are only names for these.
+fn known_brokers(statistics: &Statistics) -> usize {
+    statistics.brokers.values().filter(|broker| matches!(broker.source.as_str(), "configured" | "learned")).count()
 }
 
 impl rdkafka::consumer::ConsumerContext for Context {}
@@ -153,6 +180,7 @@ impl ClientContext for Context {
 
     fn stats(&self, statistics: Statistics) {
         metrics::kafka_statistics(self.name, &statistics);
+        self.note_brokers(known_brokers(&statistics));
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -165,6 +193,48 @@ impl ClientContext for Context {
         match &self.tokens {
             Some(tokens) => Ok(tokens.current()),
             None => Err("no token source is configured".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::kafka::QUESTION_TIMEOUT;
+    use crate::kafka::lone_broker::{LoneBroker, brokers_told};
+
+    async fn cluster(brokers: String) -> Cluster {
+        let config = KafkaConfig { brokers, ..KafkaConfig::default() };
+        Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_client_that_was_told_of_no_broker_is_stranded_and_a_new_one_is_not() {
+        let broker = LoneBroker::start();
+        let cluster = cluster(broker.address()).await;
+        let reader = cluster.reader("reader").unwrap();
+        assert_eq!(brokers_told(reader.client()), 1);
+        // Whoever asks first, this or librdkafka by itself, has the answer that strands it.
+        broker.while_fenced(|| drop(reader.fetch_metadata(None, QUESTION_TIMEOUT)));
+        let until = Instant::now() + Duration::from_secs(60);
+        while !reader.context().is_stranded() {
+            assert!(Instant::now() < until, "librdkafka finds back by itself now: nothing must be renewed any more");
+            let _ = reader.poll(Duration::from_millis(100));
+        }
+        assert!(reader.fetch_metadata(None, Duration::from_secs(1)).is_err());
+        let new = cluster.reader("reader").unwrap();
+        assert_eq!(brokers_told(new.client()), 1);
+        assert!(!new.context().is_stranded());
+    }
+
+    #[tokio::test]
+    async fn one_look_without_a_broker_strands_nobody() {
+        let context = cluster("nowhere:1".into()).await.context("client");
+        for (brokers, is_stranded) in [(0, false), (1, false), (0, false), (0, true), (2, false)] {
+            context.note_brokers(brokers);
+            assert_eq!(context.is_stranded(), is_stranded);
         }
     }
 }

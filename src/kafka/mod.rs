@@ -3,6 +3,8 @@
 //! Knows nothing of what the messages mean; `landing` and `publish` do.
 
 mod client;
+#[cfg(test)]
+mod lone_broker;
 mod partitioner;
 mod producer;
 mod security;

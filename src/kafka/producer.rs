@@ -1,10 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
 use rdkafka::statistics::Statistics;
@@ -21,9 +21,26 @@ const QUEUE_KBYTES: &str = "131072";
 /// 50,000 a batch is full before it ends.
 const LINGER_MS: &str = "5";
 
+/// How long a client that is given up may take to report what it dropped.
+const REPORTS_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The one idempotent producer of the process. Delivery reports are the only proof that something was stored.
+///
+/// When librdkafka is stranded ([`Context::is_stranded`]) it is replaced. What the old one still held is reported as not
+/// delivered, as when the process starts anew: whoever sent it finds out what arrived, and sends the rest again.
 #[derive(Clone)]
-pub struct Producer(Arc<ThreadedProducer<Reports>>);
+pub struct Producer(Arc<Renewable>);
+
+type Client = ThreadedProducer<Reports>;
+
+struct Renewable {
+    cluster: Cluster,
+    client: RwLock<Client>,
+    own: Own,
+}
+
+/// Where the reports of a client find what it belongs to.
+type Own = Arc<OnceLock<Weak<Renewable>>>;
 
 /// A message on its way.
 #[derive(Debug, Clone, Copy)]
@@ -68,26 +85,15 @@ impl Producer {
     /// # Errors
     /// When librdkafka rejects the settings, for example an unreadable certificate.
     pub fn start(cluster: &Cluster) -> Result<Self, Fatal> {
-        cluster
-            .config()
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            // librdkafka's default differs from the Java client's; consumers that join by key need the same.
-            .set("partitioner", "murmur2_random")
-            .set("compression.type", "zstd")
-            .set("linger.ms", LINGER_MS)
-            .set("batch.size", "1000000")
-            .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
-            .set("queue.buffering.max.kbytes", QUEUE_KBYTES)
-            // Never give up on a message while the process lives: an outage ends, and order must survive it.
-            .set("message.timeout.ms", "0")
-            .create_with_context(Reports(cluster.context("producer")))
-            .map(|producer| Self(Arc::new(producer)))
-            .map_err(|error| {
-                Fatal::new(ExitStatus::Config, "the Kafka producer cannot start")
-                    .hint("check [kafka] and [kafka.security]")
-                    .because(error)
-            })
+        let own = Own::default();
+        let client = connect(cluster, &own).map_err(|error| {
+            Fatal::new(ExitStatus::Config, "the Kafka producer cannot start")
+                .hint("check [kafka] and [kafka.security]")
+                .because(error)
+        })?;
+        let renewable = Arc::new(Renewable { cluster: cluster.clone(), client: RwLock::new(client), own });
+        let _ = renewable.own.set(Arc::downgrade(&renewable));
+        Ok(Self(renewable))
     }
 
     /// Queues a message; the ack is redeemed by its delivery report. A message that can never be sent redeems the ack
@@ -114,7 +120,7 @@ impl Producer {
         record.payload = message.payload;
         record.partition = message.partition;
         record.timestamp = message.timestamp;
-        match self.0.send(record) {
+        match self.0.client().send(record) {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
                 Err(SendRefused(record.delivery_opaque.ack))
@@ -129,17 +135,59 @@ impl Producer {
     /// Drops everything that is queued or on its way; the acks say so. For when somebody else has taken over, and what
     /// we still deliver would be there twice.
     pub fn abandon(&self) {
-        self.0.purge(PurgeConfig::default().queue().inflight());
+        drop_all(&self.0.client());
     }
 
     /// Waits until everything queued is delivered, at most for `timeout`; what is left is dropped and its acks say so.
     pub fn drain(&self, timeout: Duration) {
-        if self.0.flush(timeout).is_err() {
-            tracing::warn!(messages = self.0.in_flight_count(), "not everything reached Kafka before the stop");
-            self.abandon();
-            let _ = self.0.flush(Duration::from_secs(1));
+        let client = self.0.client();
+        if client.flush(timeout).is_err() {
+            tracing::warn!(messages = client.in_flight_count(), "not everything reached Kafka before the stop");
+            drop_all(&client);
+            let _ = client.flush(REPORTS_PATIENCE);
         }
     }
+}
+
+impl Renewable {
+    fn client(&self) -> RwLockReadGuard<'_, Client> {
+        self.client.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with a new client; everything that the old one holds is dropped, and its acks say so.
+    fn renew(&self) -> KafkaResult<()> {
+        let new = connect(&self.cluster, &self.own)?;
+        let old = std::mem::replace(&mut *self.client.write().unwrap_or_else(PoisonError::into_inner), new);
+        tracing::warn!(
+            messages = old.in_flight_count(),
+            "the Kafka producer knew no broker any more; a new one goes on"
+        );
+        drop_all(&old);
+        let _ = old.flush(REPORTS_PATIENCE);
+        Ok(())
+    }
+}
+
+fn connect(cluster: &Cluster, own: &Own) -> KafkaResult<Client> {
+    let reports = Reports { context: cluster.context("producer"), own: Arc::clone(own), is_renewed: Arc::default() };
+    cluster
+        .config()
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        // librdkafka's default differs from the Java client's; consumers that join by key need the same.
+        .set("partitioner", "murmur2_random")
+        .set("compression.type", "zstd")
+        .set("linger.ms", LINGER_MS)
+        .set("batch.size", "1000000")
+        .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
+        .set("queue.buffering.max.kbytes", QUEUE_KBYTES)
+        // Never give up on a message while the process lives: an outage ends, and order must survive it.
+        .set("message.timeout.ms", "0")
+        .create_with_context(reports)
+}
+
+fn drop_all(client: &Client) {
+    client.purge(PurgeConfig::default().queue().inflight());
 }
 
 /// What is told when a message is delivered.
@@ -148,8 +196,31 @@ struct Sent {
     place: Option<Place>,
 }
 
-/// Redeems acks from delivery reports, on the producer's own thread.
-struct Reports(Context);
+/// Redeems acks from delivery reports, on the client's own thread.
+struct Reports {
+    context: Context,
+    own: Own,
+    is_renewed: Arc<AtomicBool>,
+}
+
+impl Reports {
+    /// Has the client replaced once it is stranded; on another thread, as the end of a client waits for its own.
+    fn renew_if_stranded(&self) {
+        if !self.context.is_stranded() || self.is_renewed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (own, is_renewed) = (self.own.get().and_then(Weak::upgrade), Arc::clone(&self.is_renewed));
+        let renewal = std::thread::Builder::new().name("producer renewal".into()).spawn(move || {
+            if let Some(Err(error)) = own.map(|own| own.renew()) {
+                tracing::error!(%error, "the Kafka producer knows no broker any more, and no new one can start");
+                is_renewed.store(false, Ordering::Relaxed);
+            }
+        });
+        if renewal.is_err() {
+            self.is_renewed.store(false, Ordering::Relaxed);
+        }
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = Box<Sent>;
@@ -172,16 +243,17 @@ impl ClientContext for Reports {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
+        self.context.log(level, facility, message);
     }
     fn stats(&self, statistics: Statistics) {
-        self.0.stats(statistics);
+        self.context.stats(statistics);
+        self.renew_if_stranded();
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
+        self.context.error(error, reason);
     }
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.0.generate_oauth_token(config)
+        self.context.generate_oauth_token(config)
     }
 }
 
@@ -201,5 +273,59 @@ fn not_delivered(error: &KafkaError) -> NotDelivered {
         }
         Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => impossible(ExitStatus::NoPermission),
         _ => NotDelivered::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+    use crate::ack::Tally;
+    use crate::config::KafkaConfig;
+    use crate::kafka::QUESTION_TIMEOUT;
+    use crate::kafka::lone_broker::{LoneBroker, brokers_told};
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    async fn start(brokers: String) -> Producer {
+        let config = KafkaConfig { brokers, ..KafkaConfig::default() };
+        let cluster = Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap();
+        Producer::start(&cluster).unwrap()
+    }
+
+    fn send(producer: &Producer) -> Tally {
+        let (key, payload) = (b"key".as_slice(), Some(b"value".as_slice()));
+        let message = Outgoing { topic: "events", partition: None, key, headers: &[], payload, timestamp: None };
+        let tally = Tally::default();
+        producer.send(message, tally.ack()).unwrap();
+        tally
+    }
+
+    #[tokio::test]
+    async fn what_a_stranded_client_holds_is_said_to_be_lost() {
+        let broker = LoneBroker::start();
+        let producer = start(broker.address()).await;
+        let held = send(&producer);
+        let told = || brokers_told(producer.0.client().client());
+        assert_eq!(told(), 1);
+        broker.while_fenced(|| drop(producer.0.client().client().fetch_metadata(None, QUESTION_TIMEOUT)));
+        assert!(matches!(held.wait(PATIENCE), Some(Err(NotDelivered::Failed(_)))));
+        assert_eq!(told(), 1, "another client asks");
+    }
+
+    #[tokio::test]
+    async fn a_new_client_delivers() {
+        let mock = MockCluster::new(1).unwrap();
+        mock.create_topic("events", 1, 1).unwrap();
+        let producer = start(mock.bootstrap_servers()).await;
+        assert_eq!(send(&producer).wait(PATIENCE), Some(Ok(())));
+        mock.broker_down(1).unwrap();
+        let held = send(&producer);
+        assert_eq!(held.wait(Duration::from_secs(1)), None);
+        producer.0.renew().unwrap();
+        assert!(matches!(held.wait(PATIENCE), Some(Err(NotDelivered::Failed(_)))));
+        mock.broker_up(1).unwrap();
+        assert_eq!(send(&producer).wait(PATIENCE), Some(Ok(())));
     }
 }

@@ -46,14 +46,19 @@ pub async fn ensure_topics(
     health: &Component,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<i32>>, Fatal> {
-    let reader = cluster.reader("admin").map_err(|error| {
-        Fatal::new(ExitStatus::Config, "the Kafka client cannot start")
-            .hint("check [kafka] and [kafka.security]")
-            .because(error)
-    })?;
-    let reader = Arc::new(reader);
+    let client = || {
+        cluster.reader("admin").map(Arc::new).map_err(|error| {
+            Fatal::new(ExitStatus::Config, "the Kafka client cannot start")
+                .hint("check [kafka] and [kafka.security]")
+                .because(error)
+        })
+    };
+    let mut reader = client()?;
     let mut warned = false;
     loop {
+        if reader.context().is_stranded() {
+            reader = client()?;
+        }
         let asked = tokio::select! {
             () = stop.cancelled() => return Ok(None),
             asked = describe(&reader, topics) => asked,

@@ -96,9 +96,9 @@ pub fn run_group(
     loop {
         let consumer = Arc::new(join(cluster, topic, instance, owners)?);
         let ended = take_part(&consumer, cluster.group(), topic, owners, stopped);
-        // A consumer that was fenced knows of no assignment any more, and calls nobody back.
+        // A consumer that was fenced or is stranded hears of no assignment any more, and calls nobody back.
         let partitions: Vec<i32> = lock(&consumer.context().ours).iter().copied().collect();
-        if matches!(ended, Ok(Ended::Fenced(_))) && !partitions.is_empty() {
+        if matches!(ended, Ok(Ended::Fenced(_) | Ended::Stranded)) && !partitions.is_empty() {
             owners.lost();
         }
         owners.stop(&partitions);
@@ -110,6 +110,10 @@ pub fn run_group(
                 owners.waiting("the name of this member was taken; it joins again");
             }
             Ended::Out => tracing::warn!("the consumer group does not let us in again; joining by a new connection"),
+            Ended::Stranded => {
+                tracing::warn!("the Kafka consumer knew no broker any more; joining by a new one");
+                owners.waiting("its consumer lost the cluster; it joins again");
+            }
         }
         // It may wait for its broker, and has nothing to say any more.
         consumer.context().is_over.store(true, Ordering::Relaxed);
@@ -128,6 +132,8 @@ enum Ended {
     Fenced(KafkaError),
     /// We were dropped from the group, and do not come in again.
     Out,
+    /// The consumer will not reach the cluster any more ([`Context::is_stranded`]).
+    Stranded,
 }
 
 /// When our name was taken.
@@ -224,6 +230,9 @@ fn take_part(
         }
         if lock(&consumer.context().out_since).is_some_and(|since| since.elapsed() >= OUT_FOR_TOO_LONG) {
             return Ok(Ended::Out);
+        }
+        if consumer.context().base.is_stranded() {
+            return Ok(Ended::Stranded);
         }
         if Instant::now() >= tell_again_at {
             consumer.context().tell_again(consumer);
@@ -516,7 +525,38 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::mocking::MockCluster;
+
     use super::*;
+    use crate::config::KafkaConfig;
+
+    struct Nobody;
+
+    impl Owners for Nobody {
+        fn joined(&self) {}
+        fn waiting(&self, _: &str) {}
+        fn lost(&self) {}
+        fn fail(&self, _: Fatal) {}
+        fn prepare(&self, _: i32) -> Option<u64> {
+            None
+        }
+        fn start(&self, _: i32, _: Box<dyn LandingPartition>, _: u64, _: u64) {}
+        fn stop(&self, _: &[i32]) {}
+    }
+
+    #[tokio::test]
+    async fn a_stranded_consumer_leaves_the_group_for_a_new_one() {
+        let mock = MockCluster::new(1).unwrap();
+        let config = KafkaConfig { brokers: mock.bootstrap_servers(), ..KafkaConfig::default() };
+        let cluster = Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap();
+        let owners: Arc<dyn Owners> = Arc::new(Nobody);
+        let consumer = Arc::new(join(&cluster, "events", "instance", &owners).unwrap());
+        (0..2).for_each(|_| consumer.context().base.note_brokers(0));
+        let begin = Instant::now();
+        let too_long = || begin.elapsed() > Duration::from_secs(60);
+        let ended = take_part(&consumer, "group", "events", &owners, &too_long).unwrap();
+        assert!(matches!(ended, Ended::Stranded));
+    }
 
     #[test]
     fn a_name_may_be_taken_by_chance_but_not_again_and_again() {

@@ -58,8 +58,12 @@ impl LandingLog for KafkaLanding {
 
 /// Sees what is appended to one partition, outside of the group.
 pub struct KafkaWatch {
+    cluster: Cluster,
     consumer: BaseConsumer<Context>,
+    topic: String,
     partition: i32,
+    /// The offset behind what was seen.
+    next: i64,
 }
 
 impl KafkaWatch {
@@ -70,20 +74,36 @@ impl KafkaWatch {
     pub fn new(cluster: &Cluster, topic: &str, partition: i32) -> Result<Self, LandingError> {
         let failed = |error| failure(format!("the end of landing partition {partition} cannot be read"), error);
         let consumer = cluster.reader("watch").map_err(failed)?;
-        let (_, end) = kafka::watermarks(&consumer, topic, partition).map_err(failed)?;
+        let (_, next) = kafka::watermarks(&consumer, topic, partition).map_err(failed)?;
+        let watch = Self { cluster: cluster.clone(), consumer, topic: topic.to_owned(), partition, next };
+        watch.assign().map_err(failed)?;
+        Ok(watch)
+    }
+
+    fn assign(&self) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(end)).map_err(failed)?;
-        consumer.assign(&list).map_err(failed)?;
-        Ok(Self { consumer, partition })
+        list.add_partition_offset(&self.topic, self.partition, Offset::Offset(self.next))?;
+        self.consumer.assign(&list)
+    }
+
+    fn begin_anew(&mut self) -> Result<(), KafkaError> {
+        self.consumer = self.cluster.reader("watch")?;
+        self.assign()
     }
 }
 
 impl LandingWatch for KafkaWatch {
     fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError> {
+        let partition = self.partition;
+        let failed = |error| failure(format!("landing partition {partition} cannot be read"), error);
         match self.consumer.poll(timeout) {
+            Some(Ok(message)) => {
+                self.next = message.offset() + 1;
+                Ok(Some(read(&message)))
+            }
+            Some(Err(error)) => Err(failed(error)),
+            None if self.consumer.context().is_stranded() => self.begin_anew().map(|()| None).map_err(failed),
             None => Ok(None),
-            Some(Ok(message)) => Ok(Some(read(&message))),
-            Some(Err(error)) => Err(failure(format!("landing partition {} cannot be read", self.partition), error)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -82,6 +82,7 @@ impl TopicSpan {
 
 /// Reads a partition from an offset on.
 pub struct RangeReader {
+    cluster: Cluster,
     consumer: BaseConsumer<Context>,
     topic: String,
     partition: i32,
@@ -96,7 +97,8 @@ impl RangeReader {
     pub fn new(cluster: &Cluster, topic: &str, partition: i32, from: u64) -> Result<Self, LandingError> {
         let failed = |error| failure(format!("landing partition {topic}/{partition} cannot be read"), error);
         let consumer = cluster.reader("reprocess").map_err(failed)?;
-        let mut reader = Self { consumer, topic: topic.to_owned(), partition, position: from };
+        let mut reader =
+            Self { cluster: cluster.clone(), consumer, topic: topic.to_owned(), partition, position: from };
         reader.seek(from)?;
         Ok(reader)
     }
@@ -116,6 +118,11 @@ impl LandingPartition for RangeReader {
                 Ok(Some(record))
             }
             Some(Err(error)) => {
+                Err(failure(format!("landing partition {}/{} cannot be read", self.topic, self.partition), error))
+            }
+            // Whoever is told seeks, which takes a new client.
+            None if self.consumer.context().is_stranded() => {
+                let error = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
                 Err(failure(format!("landing partition {}/{} cannot be read", self.topic, self.partition), error))
             }
             None => {
@@ -138,10 +145,32 @@ impl LandingPartition for RangeReader {
     fn seek(&mut self, next_offset: u64) -> Result<(), LandingError> {
         let failed =
             |error| failure(format!("landing partition {}/{} cannot be sought", self.topic, self.partition), error);
+        if self.consumer.context().is_stranded() {
+            self.consumer = self.cluster.reader("reprocess").map_err(failed)?;
+        }
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, self.partition, offset(next_offset)).map_err(failed)?;
         self.consumer.assign(&list).map_err(failed)?;
         self.position = next_offset;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KafkaConfig;
+
+    #[tokio::test]
+    async fn a_stranded_reader_says_so_and_seeks_with_a_new_client() {
+        let config = KafkaConfig { brokers: "127.0.0.1:1".into(), ..KafkaConfig::default() };
+        let cluster = Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap();
+        let mut reader = RangeReader::new(&cluster, "landing", 0, 5).unwrap();
+        reader.seek(6).unwrap();
+        (0..2).for_each(|_| reader.consumer.context().note_brokers(0));
+        assert!(reader.next(Duration::ZERO).is_err());
+        reader.seek(7).unwrap();
+        assert!(!reader.consumer.context().is_stranded());
+        assert_eq!(reader.position(), 7);
     }
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Bench, Proxy, Worker, broker, broker_alone, events, is_apache, stack, until};
+use crate::support::{Bench, Proxy, Worker, broker, broker_alone, events, is_apache, signal_kafka, until};
 
 #[test]
 fn kafka_down_for_a_minute_in_the_middle() {
@@ -36,14 +36,11 @@ fn a_broker_that_hangs_is_waited_for() {
     bench.send(&bodies[..100]);
     let worker = bench.worker("worker");
     until("it runs", || (worker.metric("okta_ocsf_published_total", "") > 0.0).then_some(()));
-    let signal = |name: &str| {
-        assert!(Command::new("kill").args([name, &stack("STACK_KAFKA_PID")]).status().unwrap().success());
-    };
-    signal("-STOP");
+    signal_kafka("-STOP");
     bench.send(&bodies[100..]);
     // Longer than the group's session timeout, so that the partitions are taken away and given back.
     std::thread::sleep(Duration::from_secs(15));
-    signal("-CONT");
+    signal_kafka("-CONT");
     bench.assert_published_once(&wanted);
 }
 

@@ -1,11 +1,10 @@
 //! The past by the API into Kafka, beside a worker and what the stream brings.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Bench, LOGS, Org, SOURCE, broker_alone, event, is_apache, org_event, stack, until};
+use crate::support::{Bench, LOGS, Org, SOURCE, broker_alone, event, is_apache, org_event, signal_kafka, until};
 
 #[test]
 fn a_backfill_that_is_killed_and_waits_for_kafka_lands_all_of_the_past_and_each_event_is_published_once() {
@@ -33,12 +32,9 @@ fn a_backfill_that_is_killed_and_waits_for_kafka_lands_all_of_the_past_and_each_
     let running = bench.backfill(&["--since", "20h"], None);
     org.until_answered(LOGS, calls + 2);
     if is_apache() {
-        let signal = |name: &str| {
-            assert!(Command::new("kill").args([name, &stack("STACK_KAFKA_PID")]).status().unwrap().success());
-        };
-        signal("-STOP");
+        signal_kafka("-STOP");
         std::thread::sleep(Duration::from_secs(15));
-        signal("-CONT");
+        signal_kafka("-CONT");
     }
     let ended = running.end();
     assert_eq!(ended.status, Some(0), "{}", ended.said);

@@ -38,6 +38,12 @@ pub fn broker_alone() -> RwLockWriteGuard<'static, ()> {
     BROKER.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Sends the real broker's process a signal; `-STOP` makes it hang, `-CONT` ends that.
+pub fn signal_kafka(signal: &str) {
+    let kill = std::process::Command::new("kill").args([signal, &stack("STACK_KAFKA_PID")]).status();
+    assert!(kill.unwrap().success());
+}
+
 /// There is one event bus with a queue behind it, so one org at a time streams to it.
 static STREAM: Mutex<()> = Mutex::new(());
 
