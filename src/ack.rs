@@ -4,7 +4,7 @@
 //! Dropping it unredeemed reports [`NotDelivered::Abandoned`], so no path can forget it.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -38,17 +38,40 @@ pub type Delivery = Result<(), NotDelivered>;
 
 /// The obligation to report what became of one piece of work.
 #[must_use = "an ack that is dropped reports the work as abandoned"]
-pub struct Ack(Option<Box<dyn FnOnce(Delivery) + Send + Sync>>);
+pub struct Ack {
+    report: Option<Box<dyn FnOnce(Delivery) + Send + Sync>>,
+    /// The line that all of a batch go by, once the first of them has gone.
+    line: Option<Arc<OnceLock<u64>>>,
+}
 
 impl Ack {
     /// `report` runs once, on whatever thread redeems the ack; it must not block.
     pub fn new(report: impl FnOnce(Delivery) + Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(report)))
+        Self { report: Some(Box::new(report)), line: None }
+    }
+
+    /// An ack in place of this one that also tells when the work is delivered.
+    pub fn once_delivered(mut self, tell: impl FnOnce() + Send + Sync + 'static) -> Self {
+        let line = self.line.take();
+        let report = move |delivery: Delivery| {
+            if delivery.is_ok() {
+                tell();
+            }
+            self.redeem(delivery);
+        };
+        Self { report: Some(Box::new(report)), line }
+    }
+
+    /// Whether the work may be delivered by this line. All work of a [`Tally`] goes by the line of its first: what a line
+    /// loses when it ends would else be missing before what is delivered by the next one, such as a marker which says
+    /// that everything before it is there.
+    pub fn goes_by(&self, line: u64) -> bool {
+        self.line.as_ref().is_none_or(|first| *first.get_or_init(|| line) == line)
     }
 
     /// Redeems the ack.
     pub fn redeem(mut self, delivery: Delivery) {
-        if let Some(report) = self.0.take() {
+        if let Some(report) = self.report.take() {
             report(delivery);
         }
     }
@@ -56,7 +79,7 @@ impl Ack {
 
 impl Drop for Ack {
     fn drop(&mut self) {
-        if let Some(report) = self.0.take() {
+        if let Some(report) = self.report.take() {
             report(Err(NotDelivered::Abandoned));
         }
     }
@@ -74,6 +97,7 @@ pub struct Tally(Arc<Batch>);
 
 #[derive(Debug, Default)]
 struct Batch {
+    line: Arc<OnceLock<u64>>,
     count: Mutex<Count>,
     thread: Condvar,
     task: Notify,
@@ -90,7 +114,8 @@ impl Tally {
     pub fn ack(&self) -> Ack {
         self.count().open += 1;
         let tally = self.clone();
-        Ack::new(move |delivery| tally.settle(delivery))
+        let report = move |delivery| tally.settle(delivery);
+        Ack { report: Some(Box::new(report)), line: Some(Arc::clone(&self.0.line)) }
     }
 
     /// Waits until every ack is redeemed, at most for `timeout`. `None` means that some are still open.
@@ -159,6 +184,25 @@ mod tests {
         let thread = std::thread::spawn(move || waiter.wait(Duration::from_secs(30)));
         second.redeem(Ok(()));
         assert_eq!(thread.join().unwrap(), Some(Ok(())));
+    }
+
+    #[test]
+    fn all_of_a_tally_go_by_one_line() {
+        let (tally, other) = (Tally::default(), Tally::default());
+        let told = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&told);
+        let (first, second) = (tally.ack(), tally.ack().once_delivered(move || *count.lock().unwrap() += 1));
+        assert!(first.goes_by(1) && second.goes_by(1));
+        assert!(!first.goes_by(2) && !second.goes_by(2));
+        assert!(other.ack().goes_by(2));
+        let alone = Ack::new(|_| ());
+        assert!(alone.goes_by(1) && alone.goes_by(2));
+        first.redeem(Ok(()));
+        second.redeem(Ok(()));
+        assert_eq!((tally.wait(Duration::ZERO), *told.lock().unwrap()), (Some(Ok(())), 1));
+        let count = Arc::clone(&told);
+        drop(tally.ack().once_delivered(move || *count.lock().unwrap() += 1));
+        assert_eq!((tally.wait(Duration::ZERO), *told.lock().unwrap()), (Some(Err(NotDelivered::Abandoned)), 1));
     }
 
     #[tokio::test]

@@ -73,11 +73,6 @@ impl Lander {
     fn counted(&self, origin: Origin, ack: Ack) -> Ack {
         let org = self.org.clone();
         let since = std::time::Instant::now();
-        Ack::new(move |delivery| {
-            if delivery.is_ok() {
-                metrics::landed(org.as_str(), origin.as_str(), since.elapsed());
-            }
-            ack.redeem(delivery);
-        })
+        ack.once_delivered(move || metrics::landed(org.as_str(), origin.as_str(), since.elapsed()))
     }
 }

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -27,7 +27,8 @@ const REPORTS_PATIENCE: Duration = Duration::from_secs(1);
 /// The one idempotent producer of the process. Delivery reports are the only proof that something was stored.
 ///
 /// When librdkafka is stranded ([`Context::is_stranded`]) it is replaced. What the old one still held is reported as not
-/// delivered, as when the process starts anew: whoever sent it finds out what arrived, and sends the rest again.
+/// delivered, as when the process starts anew: whoever sent it finds out what arrived, and sends the rest again. So that
+/// what arrived of a batch is its beginning, nothing that follows something dropped is delivered ([`Ack::goes_by`]).
 #[derive(Clone)]
 pub struct Producer(Arc<Renewable>);
 
@@ -35,8 +36,14 @@ type Client = ThreadedProducer<Reports>;
 
 struct Renewable {
     cluster: Cluster,
-    client: RwLock<Client>,
+    line: RwLock<Line>,
     own: Own,
+}
+
+/// What delivers until something is dropped.
+struct Line {
+    number: u64,
+    client: Client,
 }
 
 /// Where the reports of a client find what it belongs to.
@@ -91,7 +98,8 @@ impl Producer {
                 .hint("check [kafka] and [kafka.security]")
                 .because(error)
         })?;
-        let renewable = Arc::new(Renewable { cluster: cluster.clone(), client: RwLock::new(client), own });
+        let renewable =
+            Arc::new(Renewable { cluster: cluster.clone(), line: RwLock::new(Line { number: 0, client }), own });
         let _ = renewable.own.set(Arc::downgrade(&renewable));
         Ok(Self(renewable))
     }
@@ -114,13 +122,19 @@ impl Producer {
         for (key, value) in message.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
+        // Held until it is queued: what is dropped is dropped before or after.
+        let line = self.0.line();
+        if !ack.goes_by(line.number) {
+            ack.redeem(Err(NotDelivered::Failed("something before it was dropped".into())));
+            return Ok(());
+        }
         let opaque = Box::new(Sent { ack, place });
         let mut record =
             BaseRecord::<[u8], [u8], _>::with_opaque_to(message.topic, opaque).key(message.key).headers(headers);
         record.payload = message.payload;
         record.partition = message.partition;
         record.timestamp = message.timestamp;
-        match self.0.client().send(record) {
+        match line.client.send(record) {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
                 Err(SendRefused(record.delivery_opaque.ack))
@@ -135,12 +149,14 @@ impl Producer {
     /// Drops everything that is queued or on its way; the acks say so. For when somebody else has taken over, and what
     /// we still deliver would be there twice.
     pub fn abandon(&self) {
-        drop_all(&self.0.client());
+        let mut line = self.0.line_to_end();
+        line.number += 1;
+        drop_all(&line.client);
     }
 
     /// Waits until everything queued is delivered, at most for `timeout`; what is left is dropped and its acks say so.
     pub fn drain(&self, timeout: Duration) {
-        let client = self.0.client();
+        let client = self.0.line().client.clone();
         if client.flush(timeout).is_err() {
             tracing::warn!(messages = client.in_flight_count(), "not everything reached Kafka before the stop");
             drop_all(&client);
@@ -150,14 +166,22 @@ impl Producer {
 }
 
 impl Renewable {
-    fn client(&self) -> RwLockReadGuard<'_, Client> {
-        self.client.read().unwrap_or_else(PoisonError::into_inner)
+    fn line(&self) -> RwLockReadGuard<'_, Line> {
+        self.line.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line_to_end(&self) -> RwLockWriteGuard<'_, Line> {
+        self.line.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes on with a new client; everything that the old one holds is dropped, and its acks say so.
     fn renew(&self) -> KafkaResult<()> {
-        let new = connect(&self.cluster, &self.own)?;
-        let old = std::mem::replace(&mut *self.client.write().unwrap_or_else(PoisonError::into_inner), new);
+        let client = connect(&self.cluster, &self.own)?;
+        let old = {
+            let mut line = self.line_to_end();
+            let number = line.number + 1;
+            std::mem::replace(&mut *line, Line { number, client }).client
+        };
         tracing::warn!(
             messages = old.in_flight_count(),
             "the Kafka producer knew no broker any more; a new one goes on"
@@ -294,12 +318,20 @@ mod tests {
         Producer::start(&cluster).unwrap()
     }
 
+    fn client(producer: &Producer) -> Client {
+        producer.0.line().client.clone()
+    }
+
     fn send(producer: &Producer) -> Tally {
+        let tally = Tally::default();
+        send_of(producer, &tally);
+        tally
+    }
+
+    fn send_of(producer: &Producer, tally: &Tally) {
         let (key, payload) = (b"key".as_slice(), Some(b"value".as_slice()));
         let message = Outgoing { topic: "events", partition: None, key, headers: &[], payload, timestamp: None };
-        let tally = Tally::default();
         producer.send(message, tally.ack()).unwrap();
-        tally
     }
 
     #[tokio::test]
@@ -307,25 +339,32 @@ mod tests {
         let broker = LoneBroker::start();
         let producer = start(broker.address()).await;
         let held = send(&producer);
-        let told = || brokers_told(producer.0.client().client());
+        let told = || brokers_told(client(&producer).client());
         assert_eq!(told(), 1);
-        broker.while_fenced(|| drop(producer.0.client().client().fetch_metadata(None, QUESTION_TIMEOUT)));
+        broker.while_fenced(|| drop(client(&producer).client().fetch_metadata(None, QUESTION_TIMEOUT)));
         assert!(matches!(held.wait(PATIENCE), Some(Err(NotDelivered::Failed(_)))));
         assert_eq!(told(), 1, "another client asks");
     }
 
     #[tokio::test]
-    async fn a_new_client_delivers() {
+    async fn a_new_client_delivers_but_nothing_that_follows_what_was_lost() {
         let mock = MockCluster::new(1).unwrap();
         mock.create_topic("events", 1, 1).unwrap();
         let producer = start(mock.bootstrap_servers()).await;
         assert_eq!(send(&producer).wait(PATIENCE), Some(Ok(())));
-        mock.broker_down(1).unwrap();
-        let held = send(&producer);
-        assert_eq!(held.wait(Duration::from_secs(1)), None);
-        producer.0.renew().unwrap();
-        assert!(matches!(held.wait(PATIENCE), Some(Err(NotDelivered::Failed(_)))));
-        mock.broker_up(1).unwrap();
-        assert_eq!(send(&producer).wait(PATIENCE), Some(Ok(())));
+        for drop_what_it_holds in [|producer: &Producer| producer.0.renew().unwrap(), Producer::abandon] {
+            mock.broker_down(1).unwrap();
+            let held = send(&producer);
+            assert_eq!(held.wait(Duration::from_secs(1)), None);
+            drop_what_it_holds(&producer);
+            assert!(matches!(held.wait(PATIENCE), Some(Err(NotDelivered::Failed(_)))));
+            mock.broker_up(1).unwrap();
+            let end =
+                |producer: &Producer| client(producer).client().fetch_watermarks("events", 0, PATIENCE).unwrap().1;
+            let before = end(&producer);
+            send_of(&producer, &held);
+            assert_eq!(send(&producer).wait(PATIENCE), Some(Ok(())));
+            assert_eq!(end(&producer), before + 1, "the marker of a batch would say that all of it is there");
+        }
     }
 }

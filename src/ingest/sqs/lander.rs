@@ -97,11 +97,8 @@ async fn append<Q: Queue>(parts: &Parts<Q>, arrived: Arrived, received: Instant,
 }
 
 fn counted(org: OrgId, origin: Origin, received: Instant, ack: Ack) -> Ack {
-    Ack::new(move |delivery| {
-        if delivery.is_ok() {
-            metrics::landed(org.as_str(), origin.as_str(), now().saturating_duration_since(received));
-        }
-        ack.redeem(delivery);
+    ack.once_delivered(move || {
+        metrics::landed(org.as_str(), origin.as_str(), now().saturating_duration_since(received));
     })
 }
 
@@ -117,12 +114,7 @@ async fn quarantine<Q: Queue>(parts: &Parts<Q>, message: &Delivered, poison: Poi
         bytes: poison.bytes,
     };
     let reason = poison.reason;
-    let mut ack = Ack::new(move |delivery: Delivery| {
-        if delivery.is_ok() {
-            metrics::quarantined("ingest", reason);
-        }
-        ack.redeem(delivery);
-    });
+    let mut ack = ack.once_delivered(move || metrics::quarantined("ingest", reason));
     while let Err(Busy(back)) = parts.sink.quarantine(&rejected, None, ack) {
         ack = back;
         tokio::time::sleep(REFUSED_PAUSE).await;

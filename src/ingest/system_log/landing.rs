@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::page::Page;
 use super::{Trouble, millis};
-use crate::ack::{Ack, Delivery, NotDelivered, Tally};
+use crate::ack::{NotDelivered, Tally};
 use crate::collect::Lander;
 use crate::ingest::Poison;
 use crate::landing::{self, Content, Origin};
@@ -91,13 +91,7 @@ impl Landing {
                 rejected_at: landing::now_ms(),
                 bytes: poison.bytes,
             };
-            let counted = tally.ack();
-            let mut ack = Ack::new(move |delivery: Delivery| {
-                if delivery.is_ok() {
-                    metrics::quarantined("ingest", reason);
-                }
-                counted.redeem(delivery);
-            });
+            let mut ack = tally.ack().once_delivered(move || metrics::quarantined("ingest", reason));
             while let Err(Busy(back)) = self.sink.quarantine(&rejected, None, ack) {
                 ack = back;
                 tokio::time::sleep(BUSY_PAUSE).await;

@@ -212,12 +212,7 @@ pub(super) struct ScopedSink {
 impl ScopedSink {
     fn counted(&self, ack: Ack, count: impl FnOnce(&mut Outputs) + Send + Sync + 'static) -> Ack {
         let tallies = Arc::clone(&self.tallies);
-        Ack::new(move |delivery| {
-            if delivery.is_ok() {
-                count(&mut lock(&tallies.outputs));
-            }
-            ack.redeem(delivery);
-        })
+        ack.once_delivered(move || count(&mut lock(&tallies.outputs)))
     }
 }
 
