@@ -40,33 +40,32 @@ pub type Delivery = Result<(), NotDelivered>;
 #[must_use = "an ack that is dropped reports the work as abandoned"]
 pub struct Ack {
     report: Option<Box<dyn FnOnce(Delivery) + Send + Sync>>,
-    /// The line that all of a batch go by, once the first of them has gone.
-    line: Option<Arc<OnceLock<u64>>>,
+    batch: Option<Tally>,
 }
 
 impl Ack {
     /// `report` runs once, on whatever thread redeems the ack; it must not block.
     pub fn new(report: impl FnOnce(Delivery) + Send + Sync + 'static) -> Self {
-        Self { report: Some(Box::new(report)), line: None }
+        Self { report: Some(Box::new(report)), batch: None }
     }
 
     /// An ack in place of this one that also tells when the work is delivered.
     pub fn once_delivered(mut self, tell: impl FnOnce() + Send + Sync + 'static) -> Self {
-        let line = self.line.take();
+        let batch = self.batch.take();
         let report = move |delivery: Delivery| {
             if delivery.is_ok() {
                 tell();
             }
             self.redeem(delivery);
         };
-        Self { report: Some(Box::new(report)), line }
+        Self { report: Some(Box::new(report)), batch }
     }
 
     /// Whether the work may be delivered by this line. All work of a [`Tally`] goes by the line of its first: what a line
     /// loses when it ends would else be missing before what is delivered by the next one, such as a marker which says
     /// that everything before it is there.
     pub fn goes_by(&self, line: u64) -> bool {
-        self.line.as_ref().is_none_or(|first| *first.get_or_init(|| line) == line)
+        self.batch.as_ref().is_none_or(|tally| *tally.0.line.get_or_init(|| line) == line)
     }
 
     /// Redeems the ack.
@@ -97,7 +96,8 @@ pub struct Tally(Arc<Batch>);
 
 #[derive(Debug, Default)]
 struct Batch {
-    line: Arc<OnceLock<u64>>,
+    /// The line that all of it goes by, once the first of it has gone.
+    line: OnceLock<u64>,
     count: Mutex<Count>,
     thread: Condvar,
     task: Notify,
@@ -115,7 +115,7 @@ impl Tally {
         self.count().open += 1;
         let tally = self.clone();
         let report = move |delivery| tally.settle(delivery);
-        Ack { report: Some(Box::new(report)), line: Some(Arc::clone(&self.0.line)) }
+        Ack { report: Some(Box::new(report)), batch: Some(self.clone()) }
     }
 
     /// Waits until every ack is redeemed, at most for `timeout`. `None` means that some are still open.

@@ -51,6 +51,13 @@ impl Cluster {
         Ok(Self { config: client, tokens, brokers: config.brokers.clone(), group: group.to_owned() })
     }
 
+    /// A cluster with nothing but an address.
+    #[cfg(test)]
+    pub(crate) async fn of(brokers: String) -> Self {
+        let config = KafkaConfig { brokers, ..KafkaConfig::default() };
+        Self::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap()
+    }
+
     /// The consumer group.
     pub fn group(&self) -> &str {
         &self.group
@@ -146,8 +153,14 @@ impl Context {
         self.without_broker.load(Ordering::Relaxed) >= STRANDED_REPORTS
     }
 
+    /// Makes it one of a stranded client, until the next statistics.
+    #[cfg(test)]
+    pub(crate) fn strand(&self) {
+        (0..STRANDED_REPORTS).for_each(|_| self.note_brokers(0));
+    }
+
     /// Notes how many brokers it knew when it reported its statistics.
-    pub(crate) fn note_brokers(&self, count: usize) {
+    fn note_brokers(&self, count: usize) {
         let next = |reports: u32| Some(if count == 0 { reports.saturating_add(1) } else { 0 });
         let _ = self.without_broker.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
@@ -205,15 +218,10 @@ mod tests {
     use crate::kafka::QUESTION_TIMEOUT;
     use crate::kafka::lone_broker::{LoneBroker, brokers_told};
 
-    async fn cluster(brokers: String) -> Cluster {
-        let config = KafkaConfig { brokers, ..KafkaConfig::default() };
-        Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap()
-    }
-
     #[tokio::test]
     async fn a_client_that_was_told_of_no_broker_is_stranded_and_a_new_one_is_not() {
         let broker = LoneBroker::start();
-        let cluster = cluster(broker.address()).await;
+        let cluster = Cluster::of(broker.address()).await;
         let reader = cluster.reader("reader").unwrap();
         assert_eq!(brokers_told(reader.client()), 1);
         // Whoever asks first, this or librdkafka by itself, has the answer that strands it.
@@ -231,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_look_without_a_broker_strands_nobody() {
-        let context = cluster("nowhere:1".into()).await.context("client");
+        let context = Cluster::of("nowhere:1".into()).await.context("client");
         for (brokers, is_stranded) in [(0, false), (1, false), (0, false), (0, true), (2, false)] {
             context.note_brokers(brokers);
             assert_eq!(context.is_stranded(), is_stranded);

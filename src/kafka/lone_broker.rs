@@ -114,26 +114,26 @@ fn metadata(body: &mut Vec<u8>, port: u16, is_fenced: bool) {
         body.extend((text.len() as i16).to_be_bytes());
         body.extend(text.as_bytes());
     };
-    body.extend(i32::from(!is_fenced).to_be_bytes());
-    if !is_fenced {
-        body.extend(1_i32.to_be_bytes());
-        text(body, "127.0.0.1");
-        body.extend(i32::from(port).to_be_bytes());
-    }
-    if !is_fenced {
-        body.extend(1_i32.to_be_bytes());
-        body.extend(0_i16.to_be_bytes());
-        text(body, "events");
-        // One partition, 0, led by 1, which is its only replica and in sync.
-        body.extend(1_i32.to_be_bytes());
-        body.extend(0_i16.to_be_bytes());
-        [0, 1, 1, 1, 1, 1_i32].iter().for_each(|number| body.extend(number.to_be_bytes()));
+    if is_fenced {
+        body.extend(0_i32.to_be_bytes());
+        body.extend(TOPICS.to_be_bytes());
+        for number in 0..TOPICS {
+            body.extend(0_i16.to_be_bytes());
+            text(body, &format!("{number:0200}"));
+            body.extend(0_i32.to_be_bytes());
+        }
         return;
     }
-    body.extend(TOPICS.to_be_bytes());
-    for number in 0..TOPICS {
-        body.extend(0_i16.to_be_bytes());
-        text(body, &format!("{number:0200}"));
-        body.extend(0_i32.to_be_bytes());
-    }
+    // One broker, 1.
+    [1, 1_i32].iter().for_each(|number| body.extend(number.to_be_bytes()));
+    text(body, "127.0.0.1");
+    body.extend(i32::from(port).to_be_bytes());
+    // One topic without an error.
+    body.extend(1_i32.to_be_bytes());
+    body.extend(0_i16.to_be_bytes());
+    text(body, "events");
+    // One partition without an error: 0, led by 1, which is its only replica and in sync.
+    body.extend(1_i32.to_be_bytes());
+    body.extend(0_i16.to_be_bytes());
+    [0, 1, 1, 1, 1, 1_i32].iter().for_each(|number| body.extend(number.to_be_bytes()));
 }

@@ -159,7 +159,7 @@ impl Producer {
         let client = self.0.line().client.clone();
         if client.flush(timeout).is_err() {
             tracing::warn!(messages = client.in_flight_count(), "not everything reached Kafka before the stop");
-            drop_all(&client);
+            self.abandon();
             let _ = client.flush(REPORTS_PATIENCE);
         }
     }
@@ -177,11 +177,10 @@ impl Renewable {
     /// Goes on with a new client; everything that the old one holds is dropped, and its acks say so.
     fn renew(&self) -> KafkaResult<()> {
         let client = connect(&self.cluster, &self.own)?;
-        let old = {
-            let mut line = self.line_to_end();
-            let number = line.number + 1;
-            std::mem::replace(&mut *line, Line { number, client }).client
-        };
+        let mut line = self.line_to_end();
+        line.number += 1;
+        let old = std::mem::replace(&mut line.client, client);
+        drop(line);
         tracing::warn!(
             messages = old.in_flight_count(),
             "the Kafka producer knew no broker any more; a new one goes on"
@@ -306,16 +305,13 @@ mod tests {
 
     use super::*;
     use crate::ack::Tally;
-    use crate::config::KafkaConfig;
     use crate::kafka::QUESTION_TIMEOUT;
     use crate::kafka::lone_broker::{LoneBroker, brokers_told};
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
     async fn start(brokers: String) -> Producer {
-        let config = KafkaConfig { brokers, ..KafkaConfig::default() };
-        let cluster = Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap();
-        Producer::start(&cluster).unwrap()
+        Producer::start(&Cluster::of(brokers).await).unwrap()
     }
 
     fn client(producer: &Producer) -> Client {

@@ -528,7 +528,6 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
-    use crate::config::KafkaConfig;
 
     struct Nobody;
 
@@ -547,11 +546,10 @@ mod tests {
     #[tokio::test]
     async fn a_stranded_consumer_leaves_the_group_for_a_new_one() {
         let mock = MockCluster::new(1).unwrap();
-        let config = KafkaConfig { brokers: mock.bootstrap_servers(), ..KafkaConfig::default() };
-        let cluster = Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap();
+        let cluster = Cluster::of(mock.bootstrap_servers()).await;
         let owners: Arc<dyn Owners> = Arc::new(Nobody);
         let consumer = Arc::new(join(&cluster, "events", "instance", &owners).unwrap());
-        (0..2).for_each(|_| consumer.context().base.note_brokers(0));
+        consumer.context().base.strand();
         let begin = Instant::now();
         let too_long = || begin.elapsed() > Duration::from_secs(60);
         let ended = take_part(&consumer, "group", "events", &owners, &too_long).unwrap();

@@ -6,19 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::group::GroupContext;
-use super::{
-    LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, LandingWatch, MAX_VALUE_BYTES, Refused,
-};
+use super::{LandedRecord, LandingError, LandingLog, LandingPartition, LandingRecord, MAX_VALUE_BYTES, Refused};
 use crate::ack::Ack;
 use crate::error::Class;
-use crate::kafka::{self, Cluster, Context, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
+use crate::kafka::{self, Outgoing, Producer, QUESTION_TIMEOUT, SendRefused};
 
 /// Appends to the topic.
 pub struct KafkaLanding {
@@ -53,58 +51,6 @@ impl LandingLog for KafkaLanding {
 
     fn max_value_bytes(&self) -> usize {
         MAX_VALUE_BYTES
-    }
-}
-
-/// Sees what is appended to one partition, outside of the group.
-pub struct KafkaWatch {
-    cluster: Cluster,
-    consumer: BaseConsumer<Context>,
-    topic: String,
-    partition: i32,
-    /// The offset behind what was seen.
-    next: i64,
-}
-
-impl KafkaWatch {
-    /// Watches from the end of the partition on.
-    ///
-    /// # Errors
-    /// When the cluster does not answer.
-    pub fn new(cluster: &Cluster, topic: &str, partition: i32) -> Result<Self, LandingError> {
-        let failed = |error| failure(format!("the end of landing partition {partition} cannot be read"), error);
-        let consumer = cluster.reader("watch").map_err(failed)?;
-        let (_, next) = kafka::watermarks(&consumer, topic, partition).map_err(failed)?;
-        let watch = Self { cluster: cluster.clone(), consumer, topic: topic.to_owned(), partition, next };
-        watch.assign().map_err(failed)?;
-        Ok(watch)
-    }
-
-    fn assign(&self) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, self.partition, Offset::Offset(self.next))?;
-        self.consumer.assign(&list)
-    }
-
-    fn begin_anew(&mut self) -> Result<(), KafkaError> {
-        self.consumer = self.cluster.reader("watch")?;
-        self.assign()
-    }
-}
-
-impl LandingWatch for KafkaWatch {
-    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError> {
-        let partition = self.partition;
-        let failed = |error| failure(format!("landing partition {partition} cannot be read"), error);
-        match self.consumer.poll(timeout) {
-            Some(Ok(message)) => {
-                self.next = message.offset() + 1;
-                Ok(Some(read(&message)))
-            }
-            Some(Err(error)) => Err(failed(error)),
-            None if self.consumer.context().is_stranded() => self.begin_anew().map(|()| None).map_err(failed),
-            None => Ok(None),
-        }
     }
 }
 

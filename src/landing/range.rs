@@ -9,7 +9,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{failure, offset, read};
-use super::{LandedRecord, LandingError, LandingPartition};
+use super::{LandedRecord, LandingError, LandingPartition, LandingWatch};
 use crate::kafka::{self, Cluster, Context, QUESTION_TIMEOUT};
 
 /// What there is of the landing topic.
@@ -83,6 +83,8 @@ impl TopicSpan {
 /// Reads a partition from an offset on.
 pub struct RangeReader {
     cluster: Cluster,
+    /// That of its client.
+    name: &'static str,
     consumer: BaseConsumer<Context>,
     topic: String,
     partition: i32,
@@ -95,17 +97,24 @@ impl RangeReader {
     /// # Errors
     /// When the client cannot start.
     pub fn new(cluster: &Cluster, topic: &str, partition: i32, from: u64) -> Result<Self, LandingError> {
-        let failed = |error| failure(format!("landing partition {topic}/{partition} cannot be read"), error);
-        let consumer = cluster.reader("reprocess").map_err(failed)?;
-        let mut reader =
-            Self { cluster: cluster.clone(), consumer, topic: topic.to_owned(), partition, position: from };
+        let mut reader = Self::open(cluster, "reprocess", topic, partition)?;
         reader.seek(from)?;
         Ok(reader)
+    }
+
+    fn open(cluster: &Cluster, name: &'static str, topic: &str, partition: i32) -> Result<Self, LandingError> {
+        let failed = |error| failure(format!("landing partition {topic}/{partition} cannot be read"), error);
+        let consumer = cluster.reader(name).map_err(failed)?;
+        Ok(Self { cluster: cluster.clone(), name, consumer, topic: topic.to_owned(), partition, position: 0 })
     }
 
     /// The next offset: everything before it was given out, or is not there.
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    fn is_stranded(&self) -> bool {
+        self.consumer.context().is_stranded()
     }
 }
 
@@ -121,7 +130,7 @@ impl LandingPartition for RangeReader {
                 Err(failure(format!("landing partition {}/{} cannot be read", self.topic, self.partition), error))
             }
             // Whoever is told seeks, which takes a new client.
-            None if self.consumer.context().is_stranded() => {
+            None if self.is_stranded() => {
                 let error = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
                 Err(failure(format!("landing partition {}/{} cannot be read", self.topic, self.partition), error))
             }
@@ -145,8 +154,8 @@ impl LandingPartition for RangeReader {
     fn seek(&mut self, next_offset: u64) -> Result<(), LandingError> {
         let failed =
             |error| failure(format!("landing partition {}/{} cannot be sought", self.topic, self.partition), error);
-        if self.consumer.context().is_stranded() {
-            self.consumer = self.cluster.reader("reprocess").map_err(failed)?;
+        if self.is_stranded() {
+            self.consumer = self.cluster.reader(self.name).map_err(failed)?;
         }
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, self.partition, offset(next_offset)).map_err(failed)?;
@@ -156,21 +165,51 @@ impl LandingPartition for RangeReader {
     }
 }
 
+/// Sees what is appended to one partition, outside of the group.
+pub struct KafkaWatch(RangeReader);
+
+impl KafkaWatch {
+    /// Watches from the end of the partition on.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn new(cluster: &Cluster, topic: &str, partition: i32) -> Result<Self, LandingError> {
+        let failed = |error| failure(format!("the end of landing partition {partition} cannot be read"), error);
+        let mut reader = RangeReader::open(cluster, "watch", topic, partition)?;
+        let end = kafka::held(&reader.consumer, topic, partition).map_err(failed)?.end;
+        reader.seek(end)?;
+        Ok(Self(reader))
+    }
+}
+
+impl LandingWatch for KafkaWatch {
+    fn next(&mut self, timeout: Duration) -> Result<Option<LandedRecord>, LandingError> {
+        match self.0.next(timeout) {
+            Err(_) if self.0.is_stranded() => self.0.seek(self.0.position).map(|()| None),
+            seen => seen,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::KafkaConfig;
 
     #[tokio::test]
     async fn a_stranded_reader_says_so_and_seeks_with_a_new_client() {
-        let config = KafkaConfig { brokers: "127.0.0.1:1".into(), ..KafkaConfig::default() };
-        let cluster = Cluster::new(&config, "group", &aws_config::SdkConfig::builder().build()).await.unwrap();
+        let cluster = Cluster::of("127.0.0.1:1".into()).await;
         let mut reader = RangeReader::new(&cluster, "landing", 0, 5).unwrap();
         reader.seek(6).unwrap();
-        (0..2).for_each(|_| reader.consumer.context().note_brokers(0));
+        reader.consumer.context().strand();
         assert!(reader.next(Duration::ZERO).is_err());
         reader.seek(7).unwrap();
-        assert!(!reader.consumer.context().is_stranded());
+        assert!(!reader.is_stranded());
         assert_eq!(reader.position(), 7);
+
+        let mut watch = KafkaWatch(reader);
+        watch.0.consumer.context().strand();
+        assert!(watch.next(Duration::ZERO).unwrap().is_none());
+        assert!(!watch.0.is_stranded());
+        assert_eq!(watch.0.position(), 7);
     }
 }
